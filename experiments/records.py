@@ -1,0 +1,127 @@
+"""The columns of exported data, defined once.
+
+The exporter, the simulator and the analysis all read this module, so it imports nothing but the
+standard library. A column is a name, a kind, and one sentence that goes into the codebook.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["string", "integer", "number", "time", "json"]
+"""What a cell holds. ``time`` is ISO-8601 UTC text; ``json`` is JSON text; empty means missing."""
+
+Phase = Literal["practice", "training", "test", "catch"]
+PHASES: tuple[Phase, ...] = ("practice", "training", "test", "catch")
+
+STATUSES: tuple[str, ...] = (
+    "arrived",
+    "consented",
+    "active",
+    "complete",
+    "screened_out",
+    "returned",
+    "timed_out",
+    "withdrawn",
+    "excluded",
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes
+    ----------
+    name : column name, units included (``rt_ms``).
+    kind : what a cell holds.
+    description : one sentence for the codebook.
+    levels : the allowed values of a categorical column, empty if free.
+    """
+
+    name: str
+    kind: Kind
+    description: str
+    levels: tuple[str, ...] = ()
+
+
+TRIALS: tuple[Column, ...] = (
+    Column("trial_uuid", "string", "Identifier that the browser gave to the answer."),
+    Column("participant", "string", "Participant's identifier within the study."),
+    Column("study", "string", "Name of the study."),
+    Column("study_hash", "string", "Hash of the frozen study that the trial was run with."),
+    Column("condition", "string", "Experimental condition of the trial."),
+    Column("session", "integer", "Session within the participant's visit, from 1."),
+    Column("block", "integer", "Block within the session, from 1."),
+    Column("phase", "string", "What the trial counts as.", PHASES),
+    Column("trial", "integer", "Position in the participant's schedule, from 0."),
+    Column("attempt", "integer", "How often this trial had been shown, from 1."),
+    Column("item", "string", "The random factor of the stimuli: concept, unit, image or rule."),
+    Column("source_image", "string", "Source photograph of the queried stimulus."),
+    Column("n_options", "integer", "Number of answers to choose from."),
+    Column("option_order", "json", "Order in which the options were shown."),
+    Column("response", "string", "The participant's answer."),
+    Column("correct_response", "string", "The answer that counts as correct."),
+    Column("correct", "integer", "1 if the answer was correct, else 0."),
+    Column("rt_ms", "number", "Time from the onset of the options to the answer, milliseconds."),
+    Column("confidence", "number", "Confidence given with the answer."),
+    Column("onset_error_ms", "number", "Deviation of the measured from the intended onset, ms."),
+    Column("dropped_frames", "integer", "Display frames dropped while the trial was shown."),
+    Column("presented_at", "time", "When the options appeared, by the participant's clock."),
+    Column("answered_at", "time", "When the answer was given, by the participant's clock."),
+)
+
+PARTICIPANTS: tuple[Column, ...] = (
+    Column("participant", "string", "Participant's identifier within the study."),
+    Column("study", "string", "Name of the study."),
+    Column("condition", "string", "Condition drawn after the comprehension quiz."),
+    Column("status", "string", "Where the participant's visit ended.", STATUSES),
+    Column("source", "string", "How the participant came: lab link, provider, or simulated."),
+    Column("consent_version", "string", "Version of the consent text agreed to."),
+    Column("consented_at", "time", "When consent was given."),
+    Column("assigned_at", "time", "When the condition was drawn."),
+    Column("started_at", "time", "When the first trial was shown."),
+    Column("finished_at", "time", "When the last trial was answered."),
+    Column("checks_failed", "json", "Names of the checks that the participant did not pass."),
+    Column("excluded", "integer", "1 if the study's criteria exclude the participant, else 0."),
+    Column("exclusion_reason", "string", "First criterion that excludes the participant."),
+)
+
+EVENTS: tuple[Column, ...] = (
+    Column("participant", "string", "Participant's identifier within the study."),
+    Column("at_ms", "number", "Time since the task was opened, milliseconds."),
+    Column("kind", "string", "What happened: blur, focus, hidden, resize, reload, error …"),
+    Column("detail", "json", "Further facts about the event."),
+)
+
+
+PARADIGM_COLUMNS: dict[str, tuple[Column, ...]] = {
+    "two_afc": (
+        Column("class_id", "integer", "Class of the atlas that the concept belongs to."),
+        Column("concept_id", "string", "Concept or unit, as named in the atlas."),
+        Column("atlas_hash", "string", "Hash of the atlas that the stimuli came from."),
+        Column("layer", "string", "Layer of the model that the concept lives in."),
+        Column("basis", "string", "Whether the item is a dictionary direction or a single unit."),
+        Column("strength_strong", "number", "Activation of the strongly activating query."),
+        Column("strength_weak", "number", "Activation of the weakly activating query."),
+        Column("strength_gap", "number", "Strong minus weak, in SDs of the item's activations."),
+    ),
+}
+"""Further trial columns of each paradigm, in the order in which they are exported."""
+
+
+def trial_columns(paradigm: str) -> tuple[Column, ...]:
+    """All trial columns of a paradigm: the common ones, then its own.
+
+    Raises
+    ------
+    KeyError
+        If no paradigm of that name is known.
+    """
+    return TRIALS + PARADIGM_COLUMNS[paradigm]
+
+
+def names(columns: tuple[Column, ...]) -> list[str]:
+    """Column names in order."""
+    return [column.name for column in columns]
