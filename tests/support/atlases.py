@@ -1,0 +1,265 @@
+"""A synthetic atlas: small, quick, whole, and made without torch.
+
+Every concept has a colour, every image is a grid of patches in its concepts' colours, and a crop's
+value is the share of it that has the concept's colour, so that pictures and numbers agree.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from lens_core.atlas import (
+    Alignment,
+    Atlas,
+    AtlasWriter,
+    ClassInfo,
+    ConceptInfo,
+    DictionaryFit,
+    DictionaryInfo,
+    ModelInfo,
+)
+
+GRID = 4
+PICTURE_PX = 96
+NAMES = ("ant", "bee", "cricket", "dragonfly", "earwig", "firefly", "grasshopper", "hornet")
+
+
+def make_atlas(
+    path: str | Path,
+    n_classes: int = 3,
+    n_concepts: int = 4,
+    n_images: int = 24,
+    seed: int = 0,
+    units: bool = True,
+) -> Atlas:
+    """Write an atlas of ``n_classes`` made-up classes and open it."""
+    labels = tuple(_name(i) for i in range(n_classes))
+    dictionaries = [_dictionary("concepts", n_concepts)]
+    if units:
+        dictionaries.append(_dictionary("units", n_concepts))
+    writer = AtlasWriter(
+        path,
+        title="Synthetic insects",
+        model=ModelInfo(
+            spec="synthetic",
+            name="synthetic",
+            n_classes=n_classes,
+            input_px=PICTURE_PX,
+            labels=labels,
+        ),
+        settings={"seed": seed, "n_concepts": n_concepts},
+        dictionaries=dictionaries,
+    )
+    for class_id in range(n_classes):
+        if not writer.has_class(class_id):
+            _write_class(writer, class_id, labels, dictionaries, n_concepts, n_images, seed)
+    writer.write_table("similar", _similar(n_classes, n_concepts))
+    writer.finish(list(range(n_classes)))
+    return Atlas.open(path)
+
+
+def _name(index: int) -> str:
+    name = NAMES[index % len(NAMES)]
+    return name if index < len(NAMES) else f"{name} {index // len(NAMES) + 1}"
+
+
+def _dictionary(basis: str, n_concepts: int) -> DictionaryInfo:
+    return DictionaryInfo(
+        id=basis,
+        layer="features",
+        basis="units" if basis == "units" else "concepts",
+        method="units" if basis == "units" else "nmf",
+        n_concepts=n_concepts,
+        fitted_on="none" if basis == "units" else "crops",
+        importance="linear closed form",
+        n_channels=2 * n_concepts,
+        map_shape=(GRID, GRID),
+    )
+
+
+def _color(class_id: int, index: int, n_concepts: int) -> tuple[int, int, int]:
+    red, green, blue = colorsys.hsv_to_rgb((index / n_concepts + 0.13 * class_id) % 1, 0.65, 0.85)
+    return int(255 * red), int(255 * green), int(255 * blue)
+
+
+def _picture(cells: NDArray[np.int64], class_id: int, n_concepts: int) -> Image.Image:
+    palette = np.array([_color(class_id, i, n_concepts) for i in range(n_concepts)], np.uint8)
+    return Image.fromarray(palette[cells]).resize(
+        (PICTURE_PX, PICTURE_PX), Image.Resampling.NEAREST
+    )
+
+
+def _write_class(
+    writer: AtlasWriter,
+    class_id: int,
+    labels: tuple[str, ...],
+    dictionaries: list[DictionaryInfo],
+    n_concepts: int,
+    n_images: int,
+    seed: int,
+) -> None:
+    rng = np.random.default_rng([seed, class_id])
+    weights = np.sort(rng.dirichlet(np.full(n_concepts, 1.2)))[::-1]
+    cells = np.stack(
+        [
+            rng.choice(n_concepts, size=(GRID, GRID), p=rng.dirichlet(6 * weights + 0.2))
+            for _ in range(n_images)
+        ]
+    )
+    maps = np.stack([(cells == i) for i in range(n_concepts)], axis=1).astype(np.float32)
+    maps *= rng.uniform(0.7, 1.3, size=maps.shape).astype(np.float32)
+    boxes = [(x, y) for y in range(GRID - 1) for x in range(GRID - 1)]
+    crop_values = np.array(
+        [
+            maps[image, :, y : y + 2, x : x + 2].mean((1, 2))
+            for image in range(n_images)
+            for x, y in boxes
+        ]
+    )
+    image_values = maps.mean((2, 3))
+    omega = np.linspace(3, 0.5, n_concepts).astype(np.float32)
+    logit = image_values @ omega
+    contributions = image_values * omega / logit[:, None]
+    top = contributions.argmax(1)
+    n_held_out = n_images // 2
+    pictures = [_picture(cell, class_id, n_concepts) for cell in cells]
+    with writer.new_class(class_id) as out:
+        for index, picture in enumerate(pictures):
+            out.write_picture(f"images/{index:04d}.webp", picture)
+        out.write_table(
+            "images",
+            pd.DataFrame(
+                {
+                    "image": np.arange(n_images),
+                    "file": [f"{labels[class_id]}/{i:04d}.png" for i in range(n_images)],
+                    "split": ["held_out" if i < n_held_out else "fit" for i in range(n_images)],
+                    "predicted": class_id,
+                    "probability": rng.uniform(0.5, 1, n_images),
+                    "logit": logit.astype(float),
+                    "top_concept": top,
+                    "x": rng.normal(size=n_images) + 3 * np.cos(2 * np.pi * top / n_concepts),
+                    "y": rng.normal(size=n_images) + 3 * np.sin(2 * np.pi * top / n_concepts),
+                    "picture": [f"images/{i:04d}.webp" for i in range(n_images)],
+                }
+            ),
+        )
+        out.write_table(
+            "crops",
+            pd.DataFrame(
+                [
+                    {
+                        "crop": image * len(boxes) + number,
+                        "image": image,
+                        "x0": x / GRID,
+                        "y0": y / GRID,
+                        "x1": (x + 2) / GRID,
+                        "y1": (y + 2) / GRID,
+                    }
+                    for image in range(n_images)
+                    for number, (x, y) in enumerate(boxes)
+                ]
+            ),
+        )
+        arrays: dict[str, NDArray[np.generic]] = {}
+        concepts: list[ConceptInfo] = []
+        for dictionary in dictionaries:
+            # Units see the same patches with noise, so that the two bases differ.
+            noise = 0.25 if dictionary.basis == "units" else 0.0
+            values = np.abs(crop_values + noise * rng.normal(size=crop_values.shape))
+            arrays[f"{dictionary.id}/dictionary"] = np.eye(
+                n_concepts, 2 * n_concepts, dtype=np.float32
+            )
+            arrays[f"{dictionary.id}/crop_values"] = values.astype(np.float32)
+            arrays[f"{dictionary.id}/image_values"] = image_values
+            arrays[f"{dictionary.id}/contributions"] = contributions.astype(np.float32)
+            arrays[f"{dictionary.id}/maps"] = maps.astype(np.float16)
+            rank = 0
+            for index in range(n_concepts):
+                mine = top == index
+                rows = [int(row) for row in np.argsort(-values[:, index], kind="stable")[:10]]
+                names = []
+                for place, row in enumerate(rows):
+                    x, y = boxes[row % len(boxes)]
+                    cell = PICTURE_PX // GRID
+                    box = (x * cell, y * cell, (x + 2) * cell, (y + 2) * cell)
+                    crop = pictures[row // len(boxes)].crop(box)
+                    name = f"pictures/{dictionary.id}-{index}-crop-{place}.webp"
+                    names.append(out.write_picture(name, crop))
+                look = Image.new("RGBA", (64, 64), (*_color(class_id, index, n_concepts), 220))
+                important = int(mine.sum()) >= 10 or index == 0
+                concepts.append(
+                    ConceptInfo(
+                        id=f"{dictionary.id}-{index}",
+                        index=index,
+                        dictionary=dictionary.id,
+                        importance=float(0.9 * contributions[:, index].mean()),
+                        sobol_total=float(weights[index]),
+                        sobol_total_se=0.01,
+                        prevalence=float(mine.mean()),
+                        reliability=0.9 if mine.any() else None,
+                        important=important,
+                        n_crops=int((values[:, index] > 0).sum()),
+                        color=rank if important else None,
+                        position=(float(np.cos(index)), float(np.sin(index))),
+                        alignment=tuple(
+                            Alignment(class_id=i, name=labels[i], cosine=round(0.9 - 0.2 * i, 3))
+                            for i in range(min(5, len(labels)))
+                        ),
+                        visualization=out.write_picture(
+                            f"pictures/{dictionary.id}-{index}.webp", look
+                        ),
+                        crops=tuple(names),
+                        crop_rows=tuple(rows),
+                    )
+                )
+                rank += int(important)
+        out.write_arrays(arrays)
+        out.finish(
+            ClassInfo(
+                id=class_id,
+                name=labels[class_id],
+                synonyms=(f"{labels[class_id]}s",),
+                folder=labels[class_id],
+                n_images=n_images,
+                n_candidates=n_images + 2,
+                n_held_out=n_held_out,
+                accuracy=n_images / (n_images + 2),
+                concepts=tuple(concepts),
+                fits=tuple(
+                    DictionaryFit(
+                        dictionary=d.id,
+                        residual=0.08,
+                        bias=0.02,
+                        error_crops=0.2,
+                        error_maps=0.3,
+                        error_held_out=0.24,
+                    )
+                    for d in dictionaries
+                ),
+            )
+        )
+
+
+def _similar(n_classes: int, n_concepts: int) -> pd.DataFrame:
+    rows = [
+        {
+            "class_id": here,
+            "concept_id": f"concepts-{index}",
+            "other_class_id": there,
+            "other_concept_id": f"concepts-{index}",
+            "cosine": round(0.95 - 0.1 * abs(here - there), 3),
+        }
+        for here in range(n_classes)
+        for there in range(n_classes)
+        for index in range(n_concepts)
+        if here != there
+    ]
+    return pd.DataFrame(
+        rows, columns=["class_id", "concept_id", "other_class_id", "other_concept_id", "cosine"]
+    )
