@@ -1,0 +1,96 @@
+"""One engine a process, and two kinds of transaction: reading, and writing.
+
+A writing transaction on SQLite takes the write lock when it begins (``BEGIN IMMEDIATE``), so that
+what it reads cannot change before it writes; on PostgreSQL the services lock the rows they decide
+by (``SELECT … FOR UPDATE``, which SQLite has no need of and leaves out).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.orm import Session, sessionmaker
+
+from lens_core.atlas import LensError
+
+BUSY_TIMEOUT_MS = 20_000
+_WRITES = "lens_writes"
+
+
+class Database:
+    """A database and its two session factories.
+
+    Parameters
+    ----------
+    url : SQLAlchemy URL of SQLite or PostgreSQL.
+
+    Raises
+    ------
+    LensError
+        If the URL cannot be read or names another database.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            parsed = make_url(url)
+            backend = parsed.get_backend_name()
+        except (ArgumentError, NoSuchModuleError) as error:
+            raise LensError(
+                "DATABASE_URL is no SQLAlchemy URL, such as postgresql://user:password@host/name"
+            ) from error
+        if backend == "sqlite":
+            self.engine = _sqlite_engine(url)
+        elif backend == "postgresql":
+            self.engine = create_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
+        else:
+            raise LensError(f"DATABASE_URL names {backend}: SQLite and PostgreSQL are supported")
+        self.backend = backend
+        self.writing_engine = self.engine.execution_options(**{_WRITES: True})
+        self._readers = sessionmaker(self.engine, expire_on_commit=False)
+        self._writers = sessionmaker(self.writing_engine, expire_on_commit=False)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that only looks; nothing done in it is kept."""
+        with self._readers() as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session in one transaction that is kept when the block ends well."""
+        with self._writers.begin() as session:
+            yield session
+
+    def dispose(self) -> None:
+        """Close all connections, for instance before a process forks."""
+        self.engine.dispose()
+
+
+def _sqlite_engine(url: str) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, record: Any) -> None:
+        # The driver's own transaction control begins too late; SQLAlchemy's event does it.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout = {BUSY_TIMEOUT_MS}",
+            "journal_mode = WAL",
+            # A trial that was acknowledged must survive a power cut, not only a crash.
+            "synchronous = FULL",
+            "foreign_keys = ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

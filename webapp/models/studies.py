@@ -1,0 +1,33 @@
+"""Published studies."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .base import Base
+
+
+class StudyRecord(Base):
+    """A frozen study that participants can be sent to.
+
+    ``hash`` is what it was published with and never changes; ``draw_seed`` decides ties between
+    equally filled cells.
+    """
+
+    __tablename__ = "studies"
+    __table_args__ = (
+        CheckConstraint("state IN ('open', 'paused', 'closed')", name="state"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    hash: Mapped[str] = mapped_column(String(80))
+    title: Mapped[str] = mapped_column(String(300))
+    paradigm: Mapped[str] = mapped_column(String(64))
+    folder: Mapped[str] = mapped_column(String(300))
+    state: Mapped[str] = mapped_column(String(16))
+    draw_seed: Mapped[int] = mapped_column(BigInteger)
+    published_at: Mapped[datetime]
