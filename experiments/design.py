@@ -1,0 +1,182 @@
+"""What a study file says: every number of a design is a field here, never a constant in code.
+
+``study.toml`` is read into these models once, at the edge. A paradigm narrows :class:`Design` and
+:class:`StudyConfig` with fields of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+NAME_PATTERN = r"^[a-z0-9-]{1,64}$"
+FORMAT_VERSION = 1
+
+
+class Strict(BaseModel):
+    """Immutable, and refuses fields that it does not know, so that a typo is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AtlasSource(Strict):
+    """An atlas that stimuli were drawn from."""
+
+    hash: str
+    title: str = ""
+
+
+class Source(Strict):
+    """Where the stimuli come from, and what had to be adapted when they were drawn."""
+
+    kind: Literal["atlas", "table"] = "atlas"
+    atlases: tuple[AtlasSource, ...] = ()
+    table_sha256: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Condition(Strict):
+    """One experimental condition.
+
+    Attributes
+    ----------
+    name : written into the data, never shown to participants.
+    label : what reports call it.
+    dictionaries : the dictionaries of the atlas whose concepts it asks about.
+    quota : participants wanted, none for no limit.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    label: str = ""
+    dictionaries: tuple[str, ...] = ()
+    quota: int | None = Field(default=None, ge=1)
+
+
+class Consent(Strict):
+    """What a participant agrees to. ``markdown`` is sanitised when it is shown."""
+
+    version: str = "1"
+    protocol: str = ""
+    min_age: int = Field(default=18, ge=0)
+    markdown: str
+
+
+class Instruction(Strict):
+    """One step of the instructions."""
+
+    title: str
+    markdown: str
+
+
+class QuizQuestion(Strict):
+    """A comprehension question that says nothing of the condition."""
+
+    question: str
+    options: tuple[str, ...] = Field(min_length=2)
+    answer: int = Field(ge=0, description="position of the right option, from 0")
+    explanation: str = ""
+
+    @model_validator(mode="after")
+    def _answer_exists(self) -> QuizQuestion:
+        if self.answer >= len(self.options):
+            raise ValueError(f"answer {self.answer} but only {len(self.options)} options")
+        return self
+
+
+class Practice(Strict):
+    """Practice is shown again, whole, until every answer is right or the limit is reached."""
+
+    until_correct: bool = True
+    max_attempts: int = Field(default=5, ge=1)
+    on_failure: Literal["screen_out", "continue"] = "screen_out"
+
+
+class Session(Strict):
+    """How a visit runs. Times in milliseconds unless the name says otherwise."""
+
+    feedback: bool = True
+    feedback_ms: int = Field(default=1150, ge=0)
+    start_delay_ms: int = Field(default=1500, ge=0)
+    confidence_steps: int = Field(default=3, ge=0, description="0: confidence is not asked")
+    running_score: bool = True
+    full_screen: bool = True
+    min_viewport_px: tuple[int, int] = (940, 600)
+    allow_phones: bool = False
+    quiz_attempts: int = Field(default=2, ge=1)
+    resume: Literal["resume", "checkpoint", "refuse"] = "resume"
+    resume_max_age_min: int = Field(default=1440, ge=1)
+    lease_min: int = Field(default=60, ge=1, description="an unfinished place is free again after")
+
+
+class Exclusion(Strict):
+    """A criterion: a named check and the values that pass it, ends included."""
+
+    check: str
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _has_a_threshold(self) -> Exclusion:
+        if self.min is None and self.max is None:
+            raise ValueError(f"check {self.check!r} has neither min nor max")
+        return self
+
+
+class AnalysisPlan(Strict):
+    """What the report counts as confirmatory. Part of the frozen hash."""
+
+    outcome: str = "correct"
+    formula: str = "correct ~ condition"
+    method: str = "two_way_cluster_logit"
+    cluster: tuple[str, ...] = ("participant", "item")
+    reference: str | None = Field(default=None, description="condition compared against")
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    correction: Literal["holm", "tukey", "none"] = "holm"
+    n_participants: int | None = Field(default=None, ge=1, description="planned, all conditions")
+    notes: str = ""
+
+
+class Completion(Strict):
+    """The end: thanks, explanation, pay. Codes are secrets of the server, not of this file."""
+
+    markdown: str = "Thank you for taking part."
+    reward: str = ""
+
+
+class Design(Strict):
+    """What every paradigm's design has."""
+
+    assignment: Literal["between", "within"] = "between"
+    n_blocks: int = Field(default=1, ge=1)
+    break_s: int = Field(default=0, ge=0, description="shortest break between blocks")
+
+
+class StudyConfig(Strict):
+    """``study.toml``. A paradigm's own class narrows ``design``."""
+
+    format_version: Literal[1] = FORMAT_VERSION
+    name: str = Field(pattern=NAME_PATTERN)
+    title: str
+    paradigm: str
+    seed: int = Field(ge=0)
+    source: Source
+    design: Design
+    conditions: tuple[Condition, ...] = Field(min_length=1)
+    consent: Consent
+    instructions: tuple[Instruction, ...] = ()
+    quiz: tuple[QuizQuestion, ...] = ()
+    practice: Practice = Practice()
+    session: Session = Session()
+    exclusions: tuple[Exclusion, ...] = ()
+    analysis: AnalysisPlan = AnalysisPlan()
+    completion: Completion = Completion()
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> StudyConfig:
+        names = [condition.name for condition in self.conditions]
+        if len(set(names)) < len(names):
+            raise ValueError("two conditions have the same name")
+        if self.analysis.reference is not None and self.analysis.reference not in names:
+            raise ValueError(f"analysis.reference {self.analysis.reference!r} is no condition")
+        return self

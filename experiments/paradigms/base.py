@@ -1,0 +1,137 @@
+"""What a human task is: one file a paradigm, one line in the registry."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from experiments.design import StudyConfig
+from experiments.records import Column, PARADIGM_COLUMNS
+from experiments.schedule import ScheduledTrial
+from lens_core.atlas import Track, no_track
+
+if TYPE_CHECKING:
+    from experiments.audit import Finding
+    from experiments.study import Study
+
+UrlOf = Callable[[str], str]
+"""Stimulus id to the address that the browser is given."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """An answer, judged.
+
+    Attributes
+    ----------
+    response : as it is exported.
+    correct : whether it equals the trial's correct response.
+    confidence : 1 … the number of steps, none where it is not asked.
+    columns : further columns that depend on the answer.
+    """
+
+    response: str
+    correct: bool
+    confidence: float | None = None
+    columns: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Percept:
+    """What a simulated observer may use: what the pictures themselves carry, never the key.
+
+    Attributes
+    ----------
+    strengths : activation of each option from left to right, in SDs of the item's activations.
+    seen_among_references : for each option, whether the same picture is on the screen already,
+        together with what that tells about it: 1 strong, -1 weak, 0 not there.
+    item, condition, phase : for random and planted effects.
+    confidence_steps : 0 if confidence is not asked.
+    """
+
+    strengths: tuple[float, ...]
+    seen_among_references: tuple[int, ...]
+    item: str
+    condition: str
+    phase: str
+    confidence_steps: int
+
+
+class Paradigm(ABC):
+    """One human task, from its stimuli to the columns that its analysis needs.
+
+    Methods get everything through their arguments; a paradigm has no state.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    config_model: ClassVar[type[StudyConfig]]
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The paradigm's own trial columns."""
+        return PARADIGM_COLUMNS[self.name]
+
+    @abstractmethod
+    def build(self, request: BuildRequest, track: Track = no_track) -> Study:
+        """Write a study folder: configuration, pool of trials, key, universe, stimuli."""
+
+    @abstractmethod
+    def schedule(self, study: Study, cell: str, seed: int) -> tuple[ScheduledTrial, ...]:
+        """All trials of one participant; practice (first attempt) comes first."""
+
+    @abstractmethod
+    def practice(
+        self, study: Study, cell: str, seed: int, *, attempt: int, first_index: int
+    ) -> tuple[ScheduledTrial, ...]:
+        """One attempt at practice."""
+
+    @abstractmethod
+    def public(self, trial: ScheduledTrial, url_of: UrlOf) -> dict[str, Any]:
+        """What the browser may know before the answer: no key, no condition, no strength."""
+
+    @abstractmethod
+    def score(self, trial: ScheduledTrial, raw: Mapping[str, Any]) -> Scored:
+        """Judge what the browser sent.
+
+        Raises
+        ------
+        LensError
+            If the response is not one that this trial allows.
+        """
+
+    @abstractmethod
+    def percept(self, trial: ScheduledTrial, study: Study) -> Percept:
+        """What the pictures of a trial carry, for simulated observers."""
+
+    @abstractmethod
+    def audit(self, study: Study) -> list[Finding]:
+        """What is wrong with the design beyond what every paradigm is checked for."""
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """What ``lens study new`` was asked for.
+
+    Attributes
+    ----------
+    out : study folder to write.
+    name, title : of the study; the name goes into addresses and file names.
+    atlases : atlas folders to draw stimuli from.
+    table : table of trials instead of atlases.
+    seed : of everything that is drawn.
+    design : fields of the paradigm's design that differ from its defaults.
+    force : replace what is there.
+    """
+
+    out: Path
+    name: str
+    title: str
+    atlases: tuple[Path, ...] = ()
+    table: Path | None = None
+    seed: int = 0
+    design: Mapping[str, Any] = field(default_factory=dict)
+    force: bool = False
