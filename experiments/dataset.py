@@ -223,9 +223,7 @@ def _typed(value: Any, column: Column) -> str | int | float | None:
         if column.kind == "number":
             return float(value)
     except (TypeError, ValueError):
-        raise LensError(
-            f"column {column.name} holds {column.kind} values, not {value!r}"
-        ) from None
+        raise LensError(f"column {column.name} holds {column.kind} values, not {value!r}") from None
     if column.kind == "json" and not isinstance(value, str):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return str(value)

@@ -53,7 +53,7 @@ TRIALS: tuple[Column, ...] = (
     Column("study_hash", "string", "Hash of the frozen study that the trial was run with."),
     Column("condition", "string", "Experimental condition of the trial."),
     Column("session", "integer", "Session within the participant's visit, from 1."),
-    Column("block", "integer", "Block within the session, from 1."),
+    Column("block", "integer", "Block within the session, from 1; 0 is practice."),
     Column("phase", "string", "What the trial counts as.", PHASES),
     Column("trial", "integer", "Position in the participant's schedule, from 0."),
     Column("attempt", "integer", "How often this trial had been shown, from 1."),

@@ -1,0 +1,353 @@
+"""Strong or weak? A two-alternative forced choice about one concept or unit at a time.
+
+References that activate an item strongly lie on one side, weakly activating ones on the other; of
+two query pictures the participant chooses the one that activates it more, with a confidence.
+
+Source: Zimmermann et al. (2023), NeurIPS, after Borowski et al. (2021); the comparison of bases
+after Colin et al. (2024). Slots of a trial: ``strong`` and ``weak`` (references), ``options``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+
+import numpy as np
+
+from experiments.paradigms.base import BuildRequest, Paradigm, Percept, Scored, UrlOf
+from experiments.paradigms.two_afc_config import TwoAfcConfig, TwoAfcDesign
+from experiments.records import Phase
+from experiments.schedule import (
+    ScheduledTrial,
+    balanced_positions,
+    generator,
+    shuffled,
+    spaced,
+    spread,
+)
+from lens_core.atlas import LensError, Track, no_track
+
+if TYPE_CHECKING:
+    from experiments.audit import Finding
+    from experiments.study import Study
+
+Use = Literal["test", "catch", "obvious", "harder"]
+PRACTICE_USES: tuple[Use, ...] = ("obvious", "harder")
+
+
+@dataclass(frozen=True)
+class Template:
+    """One row of ``trials.parquet``: a trial before it has an order and sides.
+
+    Which of the options ``a`` and ``b`` is the right one stands in ``key.parquet``; which letter
+    the stronger one has was drawn by seed.
+    """
+
+    template: str
+    condition: str
+    use: Use
+    item: str
+    atlas_hash: str
+    class_id: int
+    concept_id: str
+    dictionary: str
+    layer: str
+    basis: str
+    strong: tuple[str, ...]
+    weak: tuple[str, ...]
+    option_a: str
+    option_b: str
+    source_a: str
+    source_b: str
+    strength_a: float
+    strength_b: float
+    scale: float
+    sources: tuple[str, ...]
+    """Photographs of the references: strong, then weak."""
+    twin_a: str
+    twin_b: str
+    """Reference that an option is a copy of, in catch trials; empty otherwise."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The templates of a study, ready to draw from."""
+
+    by_use: Mapping[tuple[str, Use], tuple[Template, ...]]
+    strengths: Mapping[tuple[str, str], float]
+    """Item and stimulus to strength, in SDs of the item's activations."""
+    twins: Mapping[str, str]
+    """Option of a catch trial to the reference that it is a copy of."""
+
+
+class TwoAfc(Paradigm):
+    """See the module."""
+
+    name: ClassVar[str] = "two_afc"
+    title: ClassVar[str] = "Strong or weak"
+    config_model = TwoAfcConfig
+
+    def build(self, request: BuildRequest, track: Track = no_track) -> Study:
+        from experiments.paradigms.two_afc_build import build_two_afc
+
+        return build_two_afc(request, track)
+
+    def schedule(self, study: Study, cell: str, seed: int) -> tuple[ScheduledTrial, ...]:
+        design = design_of(study)
+        conditions = _conditions(study, cell, seed)
+        shares = spread(conditions, design.n_trials, generator(seed, "shares"))
+        trials = list(self.practice(study, cell, seed, attempt=1, first_index=0))
+        block = 0
+        for condition in conditions:
+            order = _main_trials(study, condition, shares.count(condition), len(conditions), seed)
+            for part in np.array_split(np.arange(len(order)), design.n_blocks):
+                block += int(len(part) > 0)
+                for place in part:
+                    use, template, side = order[int(place)]
+                    trials.append(
+                        _scheduled(
+                            study,
+                            template,
+                            side,
+                            seed,
+                            index=len(trials),
+                            phase=cast(Phase, use),
+                            block=block,
+                            attempt=1,
+                        )
+                    )
+        return tuple(trials)
+
+    def practice(
+        self, study: Study, cell: str, seed: int, *, attempt: int, first_index: int
+    ) -> tuple[ScheduledTrial, ...]:
+        condition = _conditions(study, cell, seed)[0]
+        rng = generator(seed, "practice", attempt)
+        templates = [t for use in PRACTICE_USES for t in pool_of(study).by_use[condition, use]]
+        sides = balanced_positions(len(templates), 2, rng)
+        return tuple(
+            _scheduled(
+                study,
+                template,
+                side,
+                seed,
+                index=first_index + place,
+                phase="practice",
+                block=0,
+                attempt=attempt,
+            )
+            for place, (template, side) in enumerate(zip(templates, sides, strict=True))
+        )
+
+    def public(self, trial: ScheduledTrial, url_of: UrlOf) -> dict[str, Any]:
+        # A catch trial must look like any other, so its phase is not told.
+        return {
+            "index": trial.index,
+            "phase": "test" if trial.phase == "catch" else trial.phase,
+            "block": trial.block,
+            "attempt": trial.attempt,
+            "kind": self.name,
+            "references": {
+                "strong": [url_of(stimulus) for stimulus in trial.stimuli["strong"]],
+                "weak": [url_of(stimulus) for stimulus in trial.stimuli["weak"]],
+            },
+            "options": [url_of(stimulus) for stimulus in trial.option_order],
+            **trial.display,
+        }
+
+    def score(self, trial: ScheduledTrial, raw: Mapping[str, Any]) -> Scored:
+        unknown = sorted(set(raw) - {"choice", "confidence"})
+        if unknown:
+            raise LensError(f"trial {trial.index}: a response has no field {unknown[0]!r}")
+        choice = raw.get("choice")
+        if type(choice) is not int or not 0 <= choice < trial.n_options:
+            raise LensError(f"trial {trial.index}: choice must be 0 or 1, not {choice!r}")
+        steps = int(trial.display["confidence_steps"])
+        confidence = raw.get("confidence")
+        if steps == 0 and confidence is not None:
+            raise LensError(f"trial {trial.index}: this study does not ask for confidence")
+        if steps and (type(confidence) is not int or not 1 <= confidence <= steps):
+            raise LensError(
+                f"trial {trial.index}: confidence must be 1 to {steps}, not {confidence!r}"
+            )
+        return Scored(
+            response=str(choice),
+            correct=str(choice) == trial.correct_response,
+            confidence=None if confidence is None else float(confidence),
+        )
+
+    def percept(self, trial: ScheduledTrial, study: Study) -> Percept:
+        pool = pool_of(study)
+        references = {stimulus: 1 for stimulus in trial.stimuli["strong"]}
+        references |= {stimulus: -1 for stimulus in trial.stimuli["weak"]}
+        return Percept(
+            strengths=tuple(pool.strengths[trial.item, s] for s in trial.option_order),
+            seen_among_references=tuple(
+                references.get(pool.twins[s] or s, 0) for s in trial.option_order
+            ),
+            item=trial.item,
+            condition=trial.condition,
+            phase=trial.phase,
+            confidence_steps=int(trial.display["confidence_steps"]),
+        )
+
+    def audit(self, study: Study) -> list[Finding]:
+        from experiments.paradigms.two_afc_audit import audit_two_afc
+
+        return audit_two_afc(study)
+
+
+def design_of(study: Study) -> TwoAfcDesign:
+    """The design, in the paradigm's own class."""
+    assert isinstance(study.config, TwoAfcConfig)
+    return study.config.design
+
+
+def pool_of(study: Study) -> Pool:
+    """The templates of a study, read once."""
+
+    def make() -> Pool:
+        names = [field.name for field in fields(Template)]
+        by_use: defaultdict[tuple[str, Use], list[Template]] = defaultdict(list)
+        strengths: dict[tuple[str, str], float] = {}
+        twins: dict[str, str] = {}
+        for row in study.templates:
+            values = {name: row[name] for name in names}
+            values |= {slot: tuple(row[slot]) for slot in ("strong", "weak", "sources")}
+            template = Template(**values)
+            by_use[template.condition, template.use].append(template)
+            strengths[template.item, template.option_a] = template.strength_a / template.scale
+            strengths[template.item, template.option_b] = template.strength_b / template.scale
+            twins |= {template.option_a: template.twin_a, template.option_b: template.twin_b}
+        uses: tuple[Use, ...] = ("test", "catch", *PRACTICE_USES)
+        keys = [(condition, use) for condition in study.conditions for use in uses]
+        return Pool({key: tuple(by_use[key]) for key in keys}, strengths, twins)
+
+    return study.remember("two_afc.pool", make)
+
+
+def _conditions(study: Study, cell: str, seed: int) -> list[str]:
+    """Conditions that one participant meets, in order."""
+    if cell in study.conditions:
+        return [cell]
+    return shuffled(study.conditions, generator(seed, "order of conditions"))
+
+
+def _main_trials(
+    study: Study, condition: str, n_trials: int, n_conditions: int, seed: int
+) -> list[tuple[Literal["test", "catch"], Template, int]]:
+    """Test and catch trials of one condition in order.
+
+    The number with each is where its right answer goes: 0 left, 1 right.
+    """
+    design, pool = design_of(study), pool_of(study)
+    rng = generator(seed, "trials", condition)
+    by_item: defaultdict[str, list[Template]] = defaultdict(list)
+    for template in pool.by_use[condition, "test"]:
+        by_item[template.item].append(template)
+    items = _items(by_item, design.items_per_layer, rng)
+    asked = spread(items, n_trials, rng)
+    queues = {item: shuffled(by_item[item], rng) for item in items}
+    tests = []
+    for item in asked:
+        template = queues[item].pop(0)
+        queues[item].append(template)
+        tests.append(template)
+    tests = spaced(tests, [template.item for template in tests], rng)
+    sides = balanced_positions(len(tests), 2, rng)
+    order: list[tuple[Literal["test", "catch"], Template, int]] = [
+        ("test", template, side) for template, side in zip(tests, sides, strict=True)
+    ]
+    n_catch = round(design.n_catch / n_conditions) if pool.by_use[condition, "catch"] else 0
+    catches = spread(pool.by_use[condition, "catch"], n_catch, rng) if n_catch else []
+    sides = balanced_positions(len(catches), 2, rng)
+    # One catch trial falls into each of equal stretches, from the last stretch to the first, so
+    # that places already drawn stay right.
+    stretches = np.array_split(np.arange(1, len(order) + 1), max(1, len(catches)))
+    for stretch, template, side in reversed(list(zip(stretches, catches, sides, strict=False))):
+        place = int(rng.choice(stretch)) if len(stretch) else len(order)
+        order.insert(place, ("catch", template, side))
+    return order
+
+
+def _items(
+    by_item: Mapping[str, Sequence[Template]], per_layer: int | None, rng: np.random.Generator
+) -> list[str]:
+    """Items that one participant is asked about."""
+    if per_layer is None:
+        return sorted(by_item)
+    by_layer: defaultdict[str, list[str]] = defaultdict(list)
+    for item in sorted(by_item):
+        by_layer[by_item[item][0].layer].append(item)
+    return [
+        item for layer in sorted(by_layer) for item in shuffled(by_layer[layer], rng)[:per_layer]
+    ]
+
+
+def _scheduled(
+    study: Study,
+    template: Template,
+    side: int,
+    seed: int,
+    *,
+    index: int,
+    phase: Phase,
+    block: int,
+    attempt: int,
+) -> ScheduledTrial:
+    design, session = design_of(study), study.config.session
+    rng = generator(seed, "references", index)
+    a_is_right = study.key[template.template] == "a"
+    right = template.option_a if a_is_right else template.option_b
+    wrong = template.option_b if a_is_right else template.option_a
+    strong, weak = (
+        (template.strength_a, template.strength_b)
+        if a_is_right
+        else (template.strength_b, template.strength_a)
+    )
+    strong_side = design.strong_side
+    if strong_side == "random":
+        strong_side = ("left", "right")[int(generator(seed, "strong side").integers(2))]
+    options = (right, wrong) if side == 0 else (wrong, right)
+    return ScheduledTrial(
+        index=index,
+        phase=phase,
+        block=block,
+        trial=index,
+        attempt=attempt,
+        condition=template.condition,
+        item=template.item,
+        source_image=template.source_a if a_is_right else template.source_b,
+        n_options=2,
+        option_order=options,
+        stimuli={
+            "strong": tuple(shuffled(template.strong, rng)),
+            "weak": tuple(shuffled(template.weak, rng)),
+            "options": options,
+        },
+        correct_response=str(side),
+        columns={
+            "class_id": template.class_id,
+            "concept_id": template.concept_id,
+            "atlas_hash": template.atlas_hash,
+            "layer": template.layer,
+            "basis": template.basis,
+            "strength_strong": strong,
+            "strength_weak": weak,
+            "strength_gap": (strong - weak) / template.scale,
+        },
+        display={
+            "strong_side": strong_side,
+            "labels": {
+                "question": design.question,
+                "strong": design.label_strong,
+                "weak": design.label_weak,
+            },
+            "confidence_steps": session.confidence_steps,
+            "start_delay_ms": session.start_delay_ms,
+            "feedback": session.feedback,
+            "feedback_ms": session.feedback_ms,
+        },
+    )

@@ -1,0 +1,327 @@
+"""From an atlas to a strong/weak study: conditions, trials, key, universe, stimuli."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from experiments.candidates import Query, Strata, Universe, capacity, draw, read_universes, strata
+from experiments.design import AnalysisPlan, AtlasSource, Condition, Source
+from experiments.folders import whole_folder
+from experiments.paradigms.base import BuildRequest
+from experiments.paradigms.two_afc import Template, Use
+from experiments.paradigms.two_afc_config import (
+    CONSENT,
+    EXCLUSIONS,
+    INSTRUCTIONS,
+    PRACTICE,
+    QUIZ,
+    SESSION,
+    TwoAfcConfig,
+    TwoAfcDesign,
+)
+from experiments.schedule import generator, spread
+from experiments.stimuli import Cut, StimulusNames, write_stimuli
+from experiments.study import CONFIG, Study, config_toml, first_fault
+from lens_core.atlas import Atlas, LensError, Track, no_track
+from lens_core.atlas.files import write_atomic
+
+MIN_ITEMS = 2
+"""A condition with fewer items says nothing of other items."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """An item that can carry trials."""
+
+    universe: Universe
+    sides: Strata
+    condition: str
+
+
+def build_two_afc(request: BuildRequest, track: Track = no_track) -> Study:
+    """Write the study folder.
+
+    Raises
+    ------
+    LensError
+        If a design field is wrong, the atlases cannot carry the design, or the target is not free.
+    """
+    if not request.atlases:
+        raise LensError("a two_afc study is made from an atlas: give --atlas ATLAS")
+    try:
+        design = TwoAfcDesign.model_validate(dict(request.design))
+    except ValidationError as error:
+        raise LensError(f"design: {first_fault(error)}") from error
+    atlases = [Atlas.open(path) for path in request.atlases]
+    conditions = default_conditions(atlases)
+    items, notes = _items(atlases, conditions, design, request.seed, track)
+    possible = min(capacity(item.universe, item.sides) - 1 for item in items)
+    n_references = min(design.n_references, possible)
+    if n_references < design.n_references:
+        notes.append(
+            f"{n_references} references a side instead of {design.n_references}: an item has "
+            f"strong and weak crops of {possible + 1} different held-out photographs a side"
+        )
+        design = design.model_copy(update={"n_references": n_references})
+    config = _config(request, design, atlases, conditions, notes)
+    names = StimulusNames(request.seed)
+    templates, key = _templates(items, conditions, design, names, request.seed)
+    with whole_folder(request.out, what="study", force=request.force) as folder:
+        write_stimuli(
+            folder / "stimuli",
+            names,
+            size_px=design.stimulus_px,
+            quality=design.webp_quality,
+            track=track,
+        )
+        write_rows(folder / "trials.parquet", [_row(template) for template in templates])
+        write_rows(folder / "key.parquet", key)
+        _write_universe(folder / "universe.parquet", items, names)
+        write_atomic(folder / CONFIG, config_toml(config))
+    return Study.open(request.out)
+
+
+def default_conditions(atlases: Sequence[Atlas]) -> tuple[Condition, ...]:
+    """A condition for each basis, over all its layers; for each dictionary where that is not
+    one dictionary a layer."""
+    by_basis: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for atlas in atlases:
+        for dictionary in atlas.dictionaries:
+            by_basis[dictionary.basis][dictionary.id] = dictionary.layer
+    one_a_layer = all(len(set(layers.values())) == len(layers) for layers in by_basis.values())
+    if one_a_layer:
+        return tuple(
+            Condition(name=basis, label=basis.capitalize(), dictionaries=tuple(layers))
+            for basis, layers in by_basis.items()
+        )
+    return tuple(
+        Condition(name=dictionary, label=dictionary.capitalize(), dictionaries=(dictionary,))
+        for layers in by_basis.values()
+        for dictionary in layers
+    )
+
+
+def _items(
+    atlases: Sequence[Atlas],
+    conditions: Sequence[Condition],
+    design: TwoAfcDesign,
+    seed: int,
+    track: Track,
+) -> tuple[list[Item], list[str]]:
+    """Items of all conditions that can carry trials, and notes on those that cannot."""
+    items: list[Item] = []
+    notes: list[str] = []
+    for condition in conditions:
+        left_out: list[str] = []
+        best = 0
+        n_before = len(items)
+        for atlas in track(atlases, f"candidates for {condition.name}", len(atlases)):
+            known = {dictionary.id for dictionary in atlas.dictionaries}
+            wanted = [name for name in condition.dictionaries if name in known]
+            for universe in read_universes(atlas, wanted, design.view, seed):
+                sides = strata(universe, design.strong_quantile, design.weak_quantile)
+                room = capacity(universe, sides)
+                best = max(best, room)
+                if room > design.min_references and universe.scale > 0:
+                    items.append(Item(universe, sides, condition.name))
+                else:
+                    left_out.append(universe.item)
+        if len(items) - n_before < MIN_ITEMS:
+            raise LensError(
+                f"condition {condition.name}: {len(items) - n_before} of "
+                f"{len(items) - n_before + len(left_out)} items have "
+                f"{design.min_references + 1} different held-out photographs a side (the best has "
+                f"{best}); build the atlas from more images a class, or lower min_references "
+                f"({design.min_references}) or strong_quantile ({design.strong_quantile})"
+            )
+        if left_out:
+            notes.append(
+                f"{len(left_out)} items of {condition.name} left out for want of different "
+                f"photographs: {', '.join(left_out)}"
+            )
+    return items, notes
+
+
+def _templates(
+    items: Sequence[Item],
+    conditions: Sequence[Condition],
+    design: TwoAfcDesign,
+    names: StimulusNames,
+    seed: int,
+) -> tuple[list[Template], list[dict[str, Any]]]:
+    """The pool of trials, and its key."""
+    templates: list[Template] = []
+    key: list[dict[str, Any]] = []
+
+    def add(item: Item, use: Use, query: Query, rng: np.random.Generator) -> None:
+        template, correct = _template(
+            f"t{len(templates):05d}", item, use, query, design, names, rng
+        )
+        templates.append(template)
+        key.append({"template": template.template, "correct": correct})
+
+    for condition in conditions:
+        mine = [item for item in items if item.condition == condition.name]
+        for item in mine:
+            rng = generator(seed, "test", item.universe.item)
+            for _ in range(design.templates_per_item):
+                add(item, "test", "any", rng)
+        rng = generator(seed, "catch", condition.name)
+        for item in spread(mine, 2 * design.n_catch, rng):
+            add(item, "catch", "any", rng)
+        clearest = sorted(mine, key=lambda item: -_separation(item))
+        rng = generator(seed, "practice", condition.name)
+        n_practice = design.n_practice_obvious + design.n_practice_harder
+        chosen = spread(clearest[: max(1, n_practice)], n_practice, rng)
+        for place, item in enumerate(chosen):
+            obvious = place < design.n_practice_obvious
+            query: Query = "extreme" if obvious else "close"
+            add(item, "obvious" if obvious else "harder", query, rng)
+    return templates, key
+
+
+def _template(
+    name: str,
+    item: Item,
+    use: Use,
+    query: Query,
+    design: TwoAfcDesign,
+    names: StimulusNames,
+    rng: np.random.Generator,
+) -> tuple[Template, str]:
+    universe = item.universe
+    drawn = draw(universe, item.sides, design.n_references, query, rng)
+    strong_query, weak_query = drawn.strong_query, drawn.weak_query
+    if use == "catch":
+        strong_query = drawn.strong[int(rng.integers(len(drawn.strong)))]
+        weak_query = drawn.weak[int(rng.integers(len(drawn.weak)))]
+    strong_is_a = bool(rng.integers(2))
+    a, b = (strong_query, weak_query) if strong_is_a else (weak_query, strong_query)
+    pictures, values = universe.pool.pictures, universe.values
+
+    def stimulus(candidate: int, copy: int = 0) -> str:
+        return names.name(Cut(pictures[candidate].file, pictures[candidate].box, copy))
+
+    copy = int(use == "catch")
+
+    template = Template(
+        template=name,
+        condition=item.condition,
+        use=use,
+        item=universe.item,
+        atlas_hash=universe.pool.atlas_hash,
+        class_id=universe.pool.class_id,
+        concept_id=universe.concept_id,
+        dictionary=universe.dictionary,
+        layer=universe.layer,
+        basis=universe.basis,
+        strong=tuple(stimulus(candidate) for candidate in drawn.strong),
+        weak=tuple(stimulus(candidate) for candidate in drawn.weak),
+        option_a=stimulus(a, copy),
+        option_b=stimulus(b, copy),
+        source_a=pictures[a].source,
+        source_b=pictures[b].source,
+        strength_a=float(values[a]),
+        strength_b=float(values[b]),
+        scale=universe.scale,
+        sources=tuple(pictures[c].source for c in (*drawn.strong, *drawn.weak)),
+        twin_a=stimulus(a) if use == "catch" else "",
+        twin_b=stimulus(b) if use == "catch" else "",
+    )
+    return template, "a" if strong_is_a else "b"
+
+
+def _separation(item: Item) -> float:
+    """Distance of the middle of the strong from the middle of the weak candidates, in SDs."""
+    values = item.universe.values
+    strong, weak = np.median(values[item.sides.strong]), np.median(values[item.sides.weak])
+    return float(strong - weak) / item.universe.scale
+
+
+def _row(template: Template) -> dict[str, Any]:
+    row = asdict(template)
+    return row | {name: list(row[name]) for name in ("strong", "weak", "sources")}
+
+
+def _config(
+    request: BuildRequest,
+    design: TwoAfcDesign,
+    atlases: Sequence[Atlas],
+    conditions: tuple[Condition, ...],
+    notes: Sequence[str],
+) -> TwoAfcConfig:
+    single = len(conditions) == 1
+    formula = "correct ~ 1" if single else "correct ~ condition"
+    reference = next((c.name for c in conditions if c.name == "units"), conditions[0].name)
+    content: Mapping[str, Any] = {
+        "name": request.name,
+        "title": request.title,
+        "seed": request.seed,
+        "source": Source(
+            kind="atlas",
+            atlases=tuple(AtlasSource(hash=atlas.hash, title=atlas.title) for atlas in atlases),
+            notes=tuple(notes),
+        ),
+        "design": design,
+        "conditions": conditions,
+        "consent": CONSENT,
+        "instructions": INSTRUCTIONS,
+        "quiz": QUIZ,
+        "practice": PRACTICE,
+        "session": SESSION,
+        "exclusions": EXCLUSIONS,
+        "analysis": AnalysisPlan(formula=formula, reference=None if single else reference),
+    }
+    try:
+        return TwoAfcConfig.model_validate(content)
+    except ValidationError as error:
+        raise LensError(f"study {request.name!r}: {first_fault(error)}") from error
+
+
+def write_rows(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as a Parquet table."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.Table.from_pylist([dict(row) for row in rows]), file, compression="zstd")
+
+
+def _write_universe(file: Path, items: Sequence[Item], names: StimulusNames) -> None:
+    """Every candidate of every item, and the stimulus that it became, if any."""
+    import pandas as pd
+
+    drawn = dict(names.items())
+    tables = []
+    for item in items:
+        universe = item.universe
+        stratum = np.full(len(universe.values), "", dtype=object)
+        stratum[item.sides.strong] = "strong"
+        stratum[item.sides.weak] = "weak"
+        pictures = universe.pool.pictures
+        tables.append(
+            pd.DataFrame(
+                {
+                    "condition": item.condition,
+                    "item": universe.item,
+                    "atlas_hash": universe.pool.atlas_hash,
+                    "source_image": [picture.source for picture in pictures],
+                    "crop": [picture.crop for picture in pictures],
+                    "x0": [picture.box[0] for picture in pictures],
+                    "y0": [picture.box[1] for picture in pictures],
+                    "x1": [picture.box[2] for picture in pictures],
+                    "y1": [picture.box[3] for picture in pictures],
+                    "value": universe.values,
+                    "quantile": universe.quantiles,
+                    "stratum": stratum,
+                    "stimulus": [drawn.get(Cut(p.file, p.box), "") for p in pictures],
+                }
+            )
+        )
+    pd.concat(tables, ignore_index=True).to_parquet(file, index=False, compression="zstd")

@@ -1,0 +1,147 @@
+"""Fields of the strong/weak task. Defaults are those of Zimmermann et al. (2023) where published.
+
+Zimmermann, R. S., Klein, T., Brendel, W. (2023). Scale alone does not improve mechanistic
+interpretability in vision models. NeurIPS. References, trials, catch trials, practice, delays and
+exclusion criteria below are that study's; quantiles are ours.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from experiments.design import (
+    Consent,
+    Design,
+    Exclusion,
+    Instruction,
+    Practice,
+    QuizQuestion,
+    Session,
+    StudyConfig,
+)
+
+
+class TwoAfcDesign(Design):
+    """Which pictures are shown how often.
+
+    Attributes
+    ----------
+    n_references : on each side; fewer are used where the atlas has too few photographs.
+    min_references : items that cannot have so many are left out.
+    n_trials, n_catch : of one participant. In a catch trial the queries are themselves references.
+    n_practice_obvious, n_practice_harder : practice trials with extreme and with closer queries.
+    items_per_layer : items that one participant is asked about in each layer; none for as many as
+        there are trials for.
+    templates_per_item : different trials drawn for each item.
+    strong_quantile, weak_quantile : crops at least (at most) so strong among all of the item's
+        crops count as strong (weak).
+    view : crops of photographs, or whole ones.
+    stimulus_px, webp_quality : of every picture.
+    strong_side : side of the strong references, kept for all of a participant's trials.
+    """
+
+    n_references: int = Field(default=9, ge=1)
+    min_references: int = Field(default=3, ge=1)
+    n_trials: int = Field(default=40, ge=1)
+    n_catch: int = Field(default=5, ge=0)
+    n_practice_obvious: int = Field(default=4, ge=0)
+    n_practice_harder: int = Field(default=1, ge=0)
+    items_per_layer: int | None = Field(default=None, ge=1)
+    templates_per_item: int = Field(default=4, ge=1)
+    strong_quantile: float = Field(default=0.85, gt=0, lt=1)
+    weak_quantile: float = Field(default=0.4, gt=0, lt=1)
+    view: Literal["crop", "image"] = "crop"
+    stimulus_px: int = Field(default=160, ge=16, le=2048)
+    webp_quality: int = Field(default=88, ge=1, le=100)
+    strong_side: Literal["left", "right", "random"] = "random"
+    question: str = "Which of the two pictures goes with the strong side?"
+    label_strong: str = "Strong"
+    label_weak: str = "Weak"
+
+    @model_validator(mode="after")
+    def _quantiles_apart(self) -> TwoAfcDesign:
+        if self.weak_quantile >= self.strong_quantile:
+            raise ValueError("weak_quantile must be below strong_quantile")
+        if self.min_references > self.n_references:
+            raise ValueError("min_references is larger than n_references")
+        return self
+
+
+class TwoAfcConfig(StudyConfig):
+    """``study.toml`` of a strong/weak study."""
+
+    paradigm: Literal["two_afc"] = "two_afc"
+    design: TwoAfcDesign = TwoAfcDesign()
+
+
+EXCLUSIONS = (
+    Exclusion(check="practice_attempts", max=3),
+    Exclusion(check="catch_accuracy", min=0.8),
+    Exclusion(check="instruction_s", min=15),
+    Exclusion(check="total_s", min=135, max=2500),
+)
+
+PRACTICE = Practice()
+SESSION = Session()
+
+CONSENT = Consent(
+    version="1",
+    markdown=(
+        "You are invited to a study about how people see pictures. You will look at groups of "
+        "pictures and choose which of two further pictures belongs to one group.\n\n"
+        "- It takes about ten minutes.\n"
+        "- Taking part is voluntary. You may stop at any time by closing the page.\n"
+        "- We store your answers and how long they took, under a number and without your name.\n"
+        "- There are no known risks.\n"
+    ),
+)
+
+INSTRUCTIONS = (
+    Instruction(
+        title="What this is about",
+        markdown=(
+            "A computer program has learned to look at pictures. Inside it are many small "
+            "detectors. Each of them responds strongly to some pictures and weakly to others.\n\n"
+            "You will find out what a detector responds to."
+        ),
+    ),
+    Instruction(
+        title="What you will see",
+        markdown=(
+            "One group of pictures is marked **Strong**: the detector responds strongly to them. "
+            "The other group is marked **Weak**: the detector hardly responds to them.\n\n"
+            "Two more pictures lie between the groups. The detector responds strongly to **one** "
+            "of these two."
+        ),
+    ),
+    Instruction(
+        title="What to do",
+        markdown=(
+            "Compare the groups and choose the picture that goes with the **Strong** group. "
+            "Choose by how sure you are, from 1 (a guess) to 3 (certain).\n\n"
+            "Each trial shows another detector. First come a few trials to practise. They are "
+            "repeated until you have them all right."
+        ),
+    ),
+)
+
+QUIZ = (
+    QuizQuestion(
+        question="What do you choose in each trial?",
+        options=(
+            "The picture that goes with the strong group",
+            "The picture that goes with the weak group",
+            "The more beautiful picture",
+        ),
+        answer=0,
+        explanation="One of the two pictures belongs to the strong group. That one is asked for.",
+    ),
+    QuizQuestion(
+        question="What does a 3 mean when you answer?",
+        options=("I guessed", "I am certain", "There are three right pictures"),
+        answer=1,
+        explanation="1 is a guess, 3 means that you are certain.",
+    ),
+)
