@@ -1,0 +1,58 @@
+"""Every failure of the API is JSON, with a short name that the browser's code knows."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify, url_for
+from flask_wtf.csrf import CSRFError
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from webapp.services.errors import Conflict, Missing, Refused, Unusable
+
+
+class Ended(Refused):
+    """The visit is over; the page goes where it is told so."""
+
+    def __init__(self, reason: str, study: str) -> None:
+        super().__init__(reason)
+        self.study = study
+
+
+def fail(status: int, error: str, **facts: object) -> tuple[Response, int]:
+    """An error reply."""
+    return jsonify({"error": error, **facts}), status
+
+
+def register_errors(api: Blueprint) -> None:
+    """Turn refusals into replies."""
+
+    @api.errorhandler(Conflict)
+    def conflict(error: Conflict) -> tuple[Response, int]:
+        return fail(409, error.reason, **error.facts)
+
+    @api.errorhandler(Missing)
+    def missing(error: Missing) -> tuple[Response, int]:
+        return fail(404, f"no_{error.reason}")
+
+    @api.errorhandler(Unusable)
+    def unusable(error: Unusable) -> tuple[Response, int]:
+        return fail(422, "bad_response")
+
+    @api.errorhandler(ValidationError)
+    def invalid(error: ValidationError) -> tuple[Response, int]:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return fail(422, "bad_body", field=where, problem=first["msg"])
+
+    @api.errorhandler(Ended)
+    def ended(error: Ended) -> tuple[Response, int]:
+        page = url_for("participant.arrive", name=error.study)
+        return fail(403, error.reason, redirect=page)
+
+    @api.errorhandler(CSRFError)
+    def forged(error: CSRFError) -> tuple[Response, int]:
+        return fail(400, "csrf")
+
+    @api.errorhandler(HTTPException)
+    def other(error: HTTPException) -> tuple[Response, int]:
+        return fail(error.code or 500, (error.name or "error").lower().replace(" ", "_"))

@@ -1,0 +1,59 @@
+"""What every response carries, and what every request is held to."""
+
+from __future__ import annotations
+
+from flask import Flask, Response
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from .config import KIB, ServerConfig
+
+CONTENT_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "img-src 'self' data: blob:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+
+HEADERS = {
+    "Content-Security-Policy": CONTENT_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    # With https, the CSRF check compares the Referer, so same-origin requests must send it.
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), fullscreen=(self)",
+}
+
+
+def harden(app: Flask, config: ServerConfig) -> None:
+    """Set cookies, limits, trusted hosts and headers."""
+    app.config.update(
+        SESSION_COOKIE_NAME="lens",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=config.https,
+        MAX_CONTENT_LENGTH=config.body_kib * KIB,
+        MAX_FORM_MEMORY_SIZE=config.form_kib * KIB,
+        MAX_FORM_PARTS=200,
+        # A study may last longer than any fixed time; the token ends with the session's cookie.
+        WTF_CSRF_TIME_LIMIT=None,
+        TRUSTED_HOSTS=list(config.trusted_hosts) or None,
+    )
+    if config.proxies:
+        n = config.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, n, n, n, n)  # type: ignore[method-assign]
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if config.https:
+            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        if "Cache-Control" not in response.headers:
+            response.headers["Cache-Control"] = "no-store"
+        return response

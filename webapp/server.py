@@ -1,0 +1,61 @@
+"""What the views of one application share: settings, database, studies, key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import current_app, session
+
+from experiments.study import Study
+
+from .config import ServerConfig
+from .database import Database
+from .services.studies import Shelf
+from .stimulus_names import StimulusNames
+
+EXTENSION = "lens"
+
+
+@dataclass(frozen=True)
+class Server:
+    """One application's parts.
+
+    Attributes
+    ----------
+    config : what the server was told.
+    database : where everything is kept.
+    key : signs cookies and stimulus names.
+    studies : published studies, opened.
+    names : opaque names of stimuli, by participant.
+    """
+
+    config: ServerConfig
+    database: Database
+    key: bytes
+    studies: Shelf
+    names: StimulusNames
+
+    def lease(self, study: Study) -> timedelta:
+        """How long a place is kept for somebody who is not heard of."""
+        return timedelta(minutes=study.config.session.lease_min)
+
+
+def the_server() -> Server:
+    """The parts of the application that handles this request."""
+    found: Server = current_app.extensions[EXTENSION]
+    return found
+
+
+def access_of(study_name: str) -> str | None:
+    """The secret that this browser's cookie holds for a study."""
+    known: dict[str, str] = session.get("participants", {})
+    return known.get(study_name)
+
+
+def give_access(study_name: str, access: str) -> None:
+    """Put a participant's secret into the browser's cookie, which is signed and out of scripts."""
+    session["participants"] = {**session.get("participants", {}), study_name: access}
+    # Survives closing the browser, so that whoever comes back finds the place again.
+    session.permanent = True
+

@@ -1,0 +1,151 @@
+"""Accounts of the console: argon2 hashes, roles, and log-ins that cannot be guessed at speed."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import cache
+from typing import Literal
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from lens_core.atlas import LensError
+from webapp.clock import utc_now
+from webapp.models import Account, FailedLogin
+
+from .audit import note
+from .errors import Refused
+
+Role = Literal["owner", "researcher", "viewer"]
+RANK: dict[str, int] = {"viewer": 1, "researcher": 2, "owner": 3}
+NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
+SHORTEST_PASSWORD = 10
+LONGEST_PASSWORD = 1024
+
+
+@cache
+def hasher() -> PasswordHasher:
+    """Argon2id with the library's present recommendation."""
+    return PasswordHasher()
+
+
+@cache
+def _nobody() -> str:
+    # Checked against where there is no such account, so that both cases take as long.
+    return hasher().hash(secrets.token_hex(16))
+
+
+def new_password() -> str:
+    """A password of about 95 bits that can be read out."""
+    letters = "abcdefghjkmnpqrstuvwxyz23456789"
+    return "-".join("".join(secrets.choice(letters) for _ in range(5)) for _ in range(4))
+
+
+def add(db: Session, name: str, role: Role, password: str, *, actor: str) -> Account:
+    """Make an account.
+
+    Raises
+    ------
+    LensError
+        If the name is taken or not allowed, or the password is too short.
+    """
+    if not NAME.fullmatch(name):
+        raise LensError(f"account name {name!r}: use a to z, 0 to 9 and . _ @ -, at most 64")
+    _require_password(password)
+    if db.scalars(select(Account.id).where(Account.name == name)).first() is not None:
+        raise LensError(f"there is an account {name!r} already: choose another name")
+    now = utc_now()
+    account = Account(
+        name=name,
+        role=role,
+        password_hash=hasher().hash(password),
+        password_changed_at=now,
+        created_at=now,
+        disabled=False,
+    )
+    db.add(account)
+    db.flush()
+    note(db, actor, "add account", None, {"name": name, "role": role})
+    return account
+
+
+def _require_password(password: str) -> None:
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise LensError(
+            f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters; "
+            f"this one has {len(password)}"
+        )
+
+
+def listed(db: Session) -> Sequence[Account]:
+    """All accounts by name."""
+    return db.scalars(select(Account).order_by(Account.name)).all()
+
+
+def subject(key: bytes, kind: str, value: str) -> str:
+    """A keyed hash under which failed log-ins are counted, so that no address is kept."""
+    return hmac.new(key, f"login/{kind}/{value}".encode(), hashlib.sha256).hexdigest()
+
+
+def require_patience(
+    db: Session, subjects: Sequence[str], *, attempts: int, window: timedelta
+) -> None:
+    """Forget old failures, and refuse who has failed too often lately.
+
+    Raises
+    ------
+    Refused
+        ``too_many``
+    """
+    now = utc_now()
+    db.execute(delete(FailedLogin).where(FailedLogin.at < now - window))
+    for each in subjects:
+        failures = db.scalars(
+            select(func.count()).where(FailedLogin.subject == each, FailedLogin.at >= now - window)
+        ).one()
+        if failures >= attempts:
+            raise Refused("too_many")
+
+
+def count_failure(db: Session, subjects: Sequence[str]) -> None:
+    """A log-in failed: it counts for the name and for the address."""
+    db.add_all(FailedLogin(subject=each, at=utc_now()) for each in subjects)
+
+
+def check_password(account: Account | None, password: str) -> bool:
+    """Whether the password is the account's; as slow where there is no account."""
+    if len(password) > LONGEST_PASSWORD:
+        return False
+    stored = account.password_hash if account is not None else _nobody()
+    try:
+        hasher().verify(stored, password)
+    except (VerificationError, InvalidHashError):
+        return False
+    return account is not None and not account.disabled
+
+
+def by_name(db: Session, name: str) -> Account | None:
+    """The account of that name."""
+    return db.scalars(select(Account).where(Account.name == name)).first()
+
+
+def logged_in(db: Session, account_id: int, password: str, subjects: Sequence[str]) -> None:
+    """Keep the time, forget the failures, renew a hash made with older settings."""
+    account = db.get_one(Account, account_id)
+    account.last_login_at = utc_now()
+    if hasher().check_needs_rehash(account.password_hash):
+        account.password_hash = hasher().hash(password)
+    db.execute(delete(FailedLogin).where(FailedLogin.subject.in_(subjects)))
+    note(db, account.name, "log in", None)
+
+
+def allows(role: str, needed: Role) -> bool:
+    """Whether a role may do what needs another."""
+    return RANK.get(role, 0) >= RANK[needed]

@@ -1,0 +1,160 @@
+"""What the console shows of a study's people: counts, never a person's answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+from typing import Any
+
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from webapp.clock import iso, utc_now
+from webapp.models import Participant, Response, StudyRecord, TaskSession, Transition
+
+STATE_ORDER = (
+    "arrived",
+    "consented",
+    "active",
+    "complete",
+    "screened_out",
+    "returned",
+    "timed_out",
+    "withdrawn",
+    "excluded",
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One condition's people."""
+
+    condition: str
+    label: str
+    active: int
+    complete: int
+    lost: int
+    quota: int | None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """A study's people right now; previews apart."""
+
+    states: dict[str, int]
+    cells: tuple[Cell, ...]
+    trials: int
+    previews: int
+    median_minutes: float | None
+    last_seen_at: datetime | None
+    at: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        """For the page's own refreshing."""
+        return {
+            "states": self.states,
+            "cells": [vars(cell) for cell in self.cells],
+            "trials": self.trials,
+            "previews": self.previews,
+            "median_minutes": self.median_minutes,
+            "last_seen_at": iso(self.last_seen_at),
+            "at": iso(self.at),
+        }
+
+
+def count(
+    db: Session,
+    record: StudyRecord,
+    cells: Sequence[tuple[str, str, int | None]],
+) -> Counts:
+    """Count a study's people.
+
+    Parameters
+    ----------
+    cells : condition, label and quota of each cell, in the study's order.
+    """
+    now = utc_now()
+    real = and_(Participant.study_id == record.id, Participant.is_test.is_(False))
+    state_rows = db.execute(
+        select(Participant.state, func.count()).where(real).group_by(Participant.state)
+    )
+    present = {str(state): int(number) for state, number in state_rows}
+    running = and_(Participant.state == "active", Participant.lease_until > now)
+    by_cell: dict[str, dict[str, int]] = {}
+    for condition, state, runs, number in db.execute(
+        select(Participant.condition, Participant.state, or_(running, False), func.count())
+        .where(real, Participant.condition.is_not(None))
+        .group_by(Participant.condition, Participant.state, or_(running, False))
+    ):
+        entry = by_cell.setdefault(str(condition), {"active": 0, "complete": 0, "lost": 0})
+        kind = "complete" if state == "complete" else "active" if runs else "lost"
+        entry[kind] += int(number)
+    none = {"active": 0, "complete": 0, "lost": 0}
+    trials = db.scalars(
+        select(func.count())
+        .select_from(Response)
+        .join(TaskSession, TaskSession.id == Response.session_id)
+        .join(Participant, Participant.id == TaskSession.participant_id)
+        .where(real)
+    ).one()
+    return Counts(
+        states={state: present.get(state, 0) for state in STATE_ORDER},
+        cells=tuple(
+            Cell(condition, label, quota=quota, **by_cell.get(condition, none))
+            for condition, label, quota in cells
+        ),
+        trials=trials,
+        previews=db.scalars(
+            select(func.count()).where(
+                Participant.study_id == record.id, Participant.is_test.is_(True)
+            )
+        ).one(),
+        median_minutes=_median_minutes(db, record.id),
+        last_seen_at=db.scalars(select(func.max(Participant.last_seen_at)).where(real)).one(),
+        at=now,
+    )
+
+
+def _median_minutes(db: Session, study_id: int) -> float | None:
+    rows = db.execute(
+        select(Participant.started_at, Participant.finished_at).where(
+            Participant.study_id == study_id,
+            Participant.is_test.is_(False),
+            Participant.state == "complete",
+        )
+    )
+    minutes = [
+        (finished - started).total_seconds() / 60
+        for started, finished in rows
+        if started is not None and finished is not None
+    ]
+    return round(median(minutes), 1) if minutes else None
+
+
+def people(db: Session, study_id: int, limit: int = 200) -> list[dict[str, Any]]:
+    """The latest participants with how many trials they answered, the newest first."""
+    answered = (
+        select(TaskSession.participant_id, func.count(Response.id).label("n"))
+        .join(Response, Response.session_id == TaskSession.id)
+        .group_by(TaskSession.participant_id)
+        .subquery()
+    )
+    rows = db.execute(
+        select(Participant, answered.c.n)
+        .outerjoin(answered, answered.c.participant_id == Participant.id)
+        .where(Participant.study_id == study_id)
+        .order_by(Participant.id.desc())
+        .limit(limit)
+    )
+    return [{"person": person, "answered": number or 0} for person, number in rows]
+
+
+def trail(db: Session, participant_id: int) -> Sequence[Transition]:
+    """A participant's changes of state, the oldest first."""
+    return db.scalars(
+        select(Transition)
+        .where(Transition.participant_id == participant_id)
+        .order_by(Transition.id)
+    ).all()

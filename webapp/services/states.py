@@ -1,0 +1,76 @@
+"""The states of a participant, what may follow what, and the trail that every change leaves."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp.clock import utc_now
+from webapp.models import Participant, Transition
+
+from .errors import Refused
+
+State = Literal[
+    "arrived",
+    "consented",
+    "active",
+    "complete",
+    "screened_out",
+    "returned",
+    "timed_out",
+    "withdrawn",
+    "excluded",
+]
+
+FOLLOWS: dict[str, frozenset[str]] = {
+    "arrived": frozenset({"consented", "returned"}),
+    "consented": frozenset({"active", "screened_out", "returned", "timed_out", "withdrawn"}),
+    "active": frozenset({"complete", "screened_out", "returned", "timed_out", "withdrawn"}),
+    # Whoever comes back within the study's limit goes on where the answers end.
+    "timed_out": frozenset({"active", "withdrawn"}),
+    "complete": frozenset({"withdrawn", "excluded"}),
+    "screened_out": frozenset({"withdrawn", "excluded"}),
+    "returned": frozenset({"withdrawn"}),
+    "excluded": frozenset({"complete", "withdrawn"}),
+    "withdrawn": frozenset(),
+}
+
+
+def move(
+    db: Session, participant: Participant, to: State, *, actor: str, reason: str = ""
+) -> Participant:
+    """Change a participant's state and write it into the audit trail.
+
+    Raises
+    ------
+    Refused
+        If the state cannot follow the present one.
+    """
+    if to not in FOLLOWS[participant.state]:
+        raise Refused(f"not_from_{participant.state}")
+    db.add(
+        Transition(
+            participant_id=participant.id,
+            at=utc_now(),
+            from_state=participant.state,
+            to_state=to,
+            actor=actor,
+            reason=reason,
+        )
+    )
+    participant.state = to
+    if to != "active":
+        participant.lease_until = None
+    return participant
+
+
+def locked(db: Session, participant_id: int) -> Participant:
+    """The participant as it is now, and nobody else's to change until the transaction ends."""
+    return db.scalars(
+        select(Participant)
+        .where(Participant.id == participant_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
