@@ -1,0 +1,252 @@
+"""The class page: cluster graph, concepts, proximity, and how far to trust them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lens_core.atlas import AtlasClass, ClassEntry, ClassInfo, ConceptInfo
+
+from .book import AtlasBook, plain, title, unit_word
+from .concept_views import concept_view, css_color
+from .figures import fill_box, fit_to_box, push_apart
+from .links import Links, class_path, maps_path, table_path
+from .pages import (
+    ClassPage,
+    ClusterMark,
+    ConceptView,
+    DictionaryTab,
+    FitView,
+    NodeView,
+    Picture,
+    PointView,
+    ShareView,
+)
+
+CLUSTER_BOX = (720.0, 460.0, 24.0)
+PROXIMITY_BOX = (560.0, 420.0, 44.0)
+MAX_CARDS = 10
+"""Concepts shown as cards; a dictionary of units or a shared one has more."""
+
+
+def class_page(book: AtlasBook, class_id: int, links: Links, dictionary: str | None) -> ClassPage:
+    """Everything on the page of one class, seen through one dictionary.
+
+    Raises
+    ------
+    LensError
+        If the atlas has no such class or dictionary.
+    """
+    entry = book.atlas.entry(class_id)
+    chosen = book.atlas.dictionary(dictionary or book.main.id)
+    loaded = book.load(class_id)
+    info = book.info(class_id)
+    all_concepts = info.of_dictionary(chosen.id)
+    concepts = all_concepts[:MAX_CARDS]
+    views = tuple(concept_view(book, entry, c, links, loaded.crops) for c in concepts)
+    shares, zero = _shares(info, chosen.id, views)
+    contributions = _optional_array(loaded, f"{chosen.id}/contributions")
+    top = _top_concepts(loaded, contributions)
+    points, marks, n_grey = _cluster(loaded.images, top, all_concepts)
+    before, after = book.neighbours(class_id)
+    word = unit_word(chosen)
+    return ClassPage(
+        id=class_id,
+        title=title(info.name),
+        synonyms=tuple(plain(name) for name in info.synonyms),
+        dictionary=chosen.id,
+        unit_word=word,
+        method=chosen.method,
+        layer=chosen.layer,
+        n_images=info.n_images,
+        n_candidates=info.n_candidates,
+        n_held_out=info.n_held_out,
+        accuracy=info.accuracy,
+        n_important=sum(concept.important for concept in all_concepts),
+        visualization=_visualization(info, entry, links),
+        cover=book.cover(entry, links),
+        tabs=_tabs(book, class_id, links, chosen.id),
+        concepts=views,
+        points=points,
+        marks=marks,
+        n_grey=n_grey,
+        nodes=_proximity(concepts, views),
+        shares=shares,
+        share_zero=zero,
+        fit=_fit(info, chosen.id),
+        previous=(title(before.name), links.page(class_path(before.id))) if before else None,
+        following=(title(after.name), links.page(class_path(after.id))) if after else None,
+        tables={
+            name: links.data(table_path(class_id, chosen.id, name))
+            for name in ("concepts", "images")
+        },
+        data=_data(book, loaded, entry, chosen.id, links, all_concepts, top, contributions),
+    )
+
+
+def _optional_array(loaded: AtlasClass, name: str) -> NDArray[np.float64] | None:
+    try:
+        return np.asarray(loaded.array(name), dtype=np.float64)
+    except (KeyError, FileNotFoundError):
+        return None
+
+
+def _top_concepts(
+    loaded: AtlasClass, contributions: NDArray[np.float64] | None
+) -> NDArray[np.int64]:
+    """Row of the most important concept of each image."""
+    if contributions is not None:
+        return np.asarray(contributions.argmax(axis=1), dtype=np.int64)
+    return loaded.images["top_concept"].to_numpy(dtype=np.int64)
+
+
+def _cluster(
+    images: pd.DataFrame, top: NDArray[np.int64], concepts: tuple[ConceptInfo, ...]
+) -> tuple[tuple[PointView, ...], tuple[ClusterMark, ...], int]:
+    xy = fill_box(images[["x", "y"]].to_numpy(dtype=np.float64), *CLUSTER_BOX)
+    css = {concept.index: css_color(concept) for concept in concepts}
+    points = tuple(
+        PointView(round(float(x), 1), round(float(y), 1), css.get(int(t), "c-none"))
+        for (x, y), t in zip(xy, top, strict=True)
+    )
+    marks = []
+    for concept in concepts:
+        mine = xy[top == concept.index]
+        if css_color(concept) != "c-none" and len(mine) > 0:
+            x, y = np.median(mine, axis=0)
+            marks.append(
+                ClusterMark(
+                    round(float(x), 1),
+                    round(float(y), 1),
+                    css_color(concept),
+                    str(concept.index),
+                    concept.id,
+                )
+            )
+    return points, tuple(marks), sum(point.css == "c-none" for point in points)
+
+
+def _proximity(
+    concepts: tuple[ConceptInfo, ...], views: tuple[ConceptView, ...]
+) -> tuple[NodeView, ...]:
+    """Area follows importance, so that the map shows both at once."""
+    if not concepts:
+        return ()
+    width, height, pad = PROXIMITY_BOX
+    xy = fit_to_box(np.array([c.position for c in concepts], dtype=np.float64), width, height, pad)
+    share = np.array([max(c.importance, 0.0) for c in concepts])
+    largest = float(share.max()) or 1.0
+    radii = 17 + 27 * np.sqrt(share / largest)
+    xy = push_apart(xy, radii, width, height)
+    return tuple(
+        NodeView(round(float(x), 1), round(float(y), 1), round(float(r), 1), view)
+        for (x, y), r, view in zip(xy, radii, views, strict=True)
+    )
+
+
+def _shares(
+    info: ClassInfo, dictionary: str, views: tuple[ConceptView, ...]
+) -> tuple[tuple[ShareView, ...], float]:
+    """The pieces that total 100 % of the class's logit; negative ones lie left of zero."""
+    pieces = [(v.css, v.label, v.importance) for v in views]
+    shown = {view.id for view in views}
+    rest = sum(c.importance for c in info.of_dictionary(dictionary) if c.id not in shown)
+    if abs(rest) > 1e-9:
+        pieces.append(("c-none", "Others", rest))
+    for fit in info.fits:
+        if fit.dictionary == dictionary:
+            pieces += [("c-residual", "Residual", fit.residual), ("c-bias", "Bias", fit.bias)]
+    negative = [piece for piece in pieces if piece[2] < 0]
+    positive = [piece for piece in pieces if piece[2] > 0]
+    below = -sum(piece[2] for piece in negative)
+    whole = below + sum(piece[2] for piece in positive) or 1.0
+    shares, start = [], 0.0
+    for css, label, share in negative + positive:
+        width = 100 * abs(share) / whole
+        shares.append(
+            ShareView(
+                start=round(start, 3),
+                width=round(width, 3),
+                css=css,
+                label=label,
+                share=share,
+                text=label.rpartition(" ")[2] if width > 4 else "",
+            )
+        )
+        start += width
+    return tuple(shares), round(100 * below / whole, 3)
+
+
+def _fit(info: ClassInfo, dictionary: str) -> FitView | None:
+    for fit in info.fits:
+        if fit.dictionary == dictionary:
+            return FitView(
+                fit.residual, fit.bias, fit.error_crops, fit.error_maps, fit.error_held_out
+            )
+    return None
+
+
+def _visualization(info: ClassInfo, entry: ClassEntry, links: Links) -> Picture | None:
+    if info.visualization is None:
+        return None
+    return Picture(
+        links.file(f"{entry.dir}/{info.visualization}"),
+        f"Feature visualization of the class {plain(info.name)}",
+    )
+
+
+def _tabs(book: AtlasBook, class_id: int, links: Links, current: str) -> tuple[DictionaryTab, ...]:
+    dictionaries = book.atlas.dictionaries
+    if len(dictionaries) < 2:
+        return ()
+    layers = {d.layer for d in dictionaries}
+    return tuple(
+        DictionaryTab(
+            label=f"{unit_word(d)}s" + (f" of {d.layer}" if len(layers) > 1 else ""),
+            hint=f"{d.n_concepts} per class, {d.method}, layer {d.layer}",
+            link=links.page(class_path(class_id, None if d.id == book.main.id else d.id)),
+            current=d.id == current,
+        )
+        for d in dictionaries
+    )
+
+
+def _data(
+    book: AtlasBook,
+    loaded: AtlasClass,
+    entry: ClassEntry,
+    dictionary: str,
+    links: Links,
+    concepts: tuple[ConceptInfo, ...],
+    top: NDArray[np.int64],
+    contributions: NDArray[np.float64] | None,
+) -> dict[str, Any]:
+    """What the page's script needs to answer a pointer: columns, a value an image."""
+    images = loaded.images
+    share = (
+        contributions[np.arange(len(top)), top] if contributions is not None else np.zeros(len(top))
+    )
+    data: dict[str, Any] = {
+        "pictures": links.file(f"{entry.dir}/").partition("?")[0],
+        "version": book.version,
+        "picture": images["picture"].tolist(),
+        "top": top.tolist(),
+        "share": [round(float(value), 3) for value in share],
+        "probability": [round(float(value), 3) for value in images["probability"]],
+        "split": [int(split == "held_out") for split in images["split"]],
+        "concepts": [
+            {
+                "id": concept.id,
+                "index": concept.index,
+                "label": book.label(concept),
+                "css": css_color(concept),
+            }
+            for concept in concepts
+        ],
+    }
+    if f"{dictionary}/maps" in loaded.array_names():
+        data["maps"] = links.data(maps_path(entry.id, dictionary))
+    return data

@@ -1,0 +1,77 @@
+"""The atlases that a server shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from lens_core.atlas import Atlas, LensError
+
+from .book import AtlasBook
+
+_NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
+
+
+class Library:
+    """Atlases by their name in addresses.
+
+    Parameters
+    ----------
+    atlases : folders, an atlas each.
+    shelf : a folder whose subfolders (or links) are atlases. It is looked at again when asked, so
+        that an atlas put there later, or built anew, shows without a restart.
+
+    Raises
+    ------
+    LensError
+        If one of `atlases` is none. What lies on the shelf unfinished is left out instead.
+    """
+
+    def __init__(self, atlases: Sequence[str | Path] = (), shelf: str | Path | None = None) -> None:
+        self._fixed: dict[str, AtlasBook] = {}
+        for path in atlases:
+            folder = Path(path)
+            slug = _free_slug(folder.resolve().name, self._fixed)
+            self._fixed[slug] = AtlasBook(Atlas.open(folder), slug)
+        self._shelf = Path(shelf) if shelf is not None else None
+        self._seen: dict[Path, tuple[int, AtlasBook]] = {}
+
+    def books(self) -> dict[str, AtlasBook]:
+        """All atlases, in order of their names."""
+        found = dict(self._fixed)
+        if self._shelf is not None and self._shelf.is_dir():
+            for folder in sorted(self._shelf.iterdir()):
+                book = self._open(folder, found)
+                if book is not None:
+                    found[book.slug] = book
+        return found
+
+    def book(self, slug: str) -> AtlasBook | None:
+        """The atlas of that name."""
+        return self.books().get(slug)
+
+    def _open(self, folder: Path, taken: dict[str, AtlasBook]) -> AtlasBook | None:
+        try:
+            changed = (folder / "atlas.json").stat().st_mtime_ns
+        except OSError:
+            return None
+        known = self._seen.get(folder)
+        if known is not None and known[0] == changed:
+            return known[1]
+        try:
+            book = AtlasBook(Atlas.open(folder), _free_slug(folder.name, taken))
+        except LensError:
+            return None
+        self._seen[folder] = (changed, book)
+        return book
+
+
+def _free_slug(name: str, taken: dict[str, AtlasBook]) -> str:
+    slug = _NOT_IN_SLUG.sub("-", name.lower()).strip("-") or "atlas"
+    number = 2
+    candidate = slug
+    while candidate in taken:
+        candidate = f"{slug}-{number}"
+        number += 1
+    return candidate

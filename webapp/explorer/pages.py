@@ -1,0 +1,212 @@
+"""What each explorer page shows: plain values, ready for a template."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture and what it shows; `address` is relative to the page."""
+
+    address: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class CropView:
+    """One crop of a concept: where it was cut from, as fractions of the image."""
+
+    picture: Picture
+    image: int
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class AlignmentBar:
+    """Cosine between a concept and the hyperplane of a class; `link` only if the class is here."""
+
+    name: str
+    cosine: float
+    link: str | None
+    is_own: bool
+
+
+@dataclass(frozen=True)
+class SimilarView:
+    """A concept of another class that points the same way."""
+
+    concept_label: str
+    class_name: str
+    cosine: float
+    link: str
+    picture: Picture | None
+
+
+@dataclass(frozen=True)
+class ConceptView:
+    """One concept of a class, as a card and the panel that it opens."""
+
+    id: str
+    label: str
+    index: int
+    css: str
+    link: str
+    importance: float
+    prevalence: float
+    reliability: float | None
+    sobol: float | None
+    sobol_se: float | None
+    important: bool
+    n_crops: int
+    picture: Picture | None
+    crops: tuple[CropView, ...] = ()
+    alignment: tuple[AlignmentBar, ...] = ()
+    similar: tuple[SimilarView, ...] = ()
+
+
+@dataclass(frozen=True)
+class PointView:
+    """One image in the cluster graph, in units of the figure."""
+
+    x: float
+    y: float
+    css: str
+
+
+@dataclass(frozen=True)
+class ClusterMark:
+    """The number of an important concept, at the middle of its images."""
+
+    x: float
+    y: float
+    css: str
+    text: str
+    concept: str
+
+
+@dataclass(frozen=True)
+class NodeView:
+    """One concept in the proximity map."""
+
+    x: float
+    y: float
+    radius: float
+    concept: ConceptView
+
+
+@dataclass(frozen=True)
+class ShareView:
+    """A piece of the bar that adds up to the class's logit; in percent of the figure's width."""
+
+    start: float
+    width: float
+    css: str
+    label: str
+    share: float
+    text: str
+
+
+@dataclass(frozen=True)
+class FitView:
+    """How far the dictionary can be trusted on this class."""
+
+    residual: float
+    bias: float
+    error_crops: float
+    error_maps: float
+    error_held_out: float | None
+
+
+@dataclass(frozen=True)
+class DictionaryTab:
+    """A dictionary that the page can switch to."""
+
+    label: str
+    hint: str
+    link: str
+    current: bool
+
+
+@dataclass(frozen=True)
+class ClassPage:
+    """Everything on a class page."""
+
+    id: int
+    title: str
+    synonyms: tuple[str, ...]
+    dictionary: str
+    unit_word: str
+    method: str
+    layer: str
+    n_images: int
+    n_candidates: int
+    n_held_out: int
+    accuracy: float | None
+    n_important: int
+    visualization: Picture | None
+    cover: Picture | None
+    tabs: tuple[DictionaryTab, ...]
+    concepts: tuple[ConceptView, ...]
+    points: tuple[PointView, ...]
+    marks: tuple[ClusterMark, ...]
+    n_grey: int
+    nodes: tuple[NodeView, ...]
+    shares: tuple[ShareView, ...]
+    share_zero: float
+    fit: FitView | None
+    previous: tuple[str, str] | None
+    following: tuple[str, str] | None
+    tables: dict[str, str]
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ClassTile:
+    """A class in a list or among the featured ones."""
+
+    id: int
+    title: str
+    synonyms: tuple[str, ...]
+    link: str
+    n_images: int
+    n_important: int
+    picture: Picture | None
+
+
+@dataclass(frozen=True)
+class HomePage:
+    """The atlas's front door."""
+
+    curated_title: str
+    curated_link: str
+    curated_cover: Picture | None
+    curated: tuple[ConceptView, ...]
+    featured: tuple[ClassTile, ...]
+
+
+@dataclass(frozen=True)
+class ClassesPage:
+    """The list of classes, all or those that answer a query."""
+
+    query: str
+    tiles: tuple[ClassTile, ...]
+    n_all: int
+
+
+@dataclass(frozen=True)
+class AtlasHeader:
+    """What every page says of the atlas it belongs to."""
+
+    title: str
+    hash: str
+    model: str
+    n_classes: int
+    n_images: int
+    n_concepts: int
+    layers: tuple[str, ...]
+    methods: tuple[str, ...]
+    input_px: int
+    unit_word: str
+    citation: str

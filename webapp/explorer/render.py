@@ -1,0 +1,111 @@
+"""Templates to HTML. Needs no Flask, so that a static site is the same pages written to files."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from . import class_page as class_pages
+from . import front_pages, links
+from .book import AtlasBook
+from .links import Links
+
+STATIC = Path(__file__).parent.parent / "static"
+ASSETS = ("css/tokens.css", "css/explorer.css", "dist/explorer.js", "img/mark.svg")
+"""Everything that explorer pages load besides pictures."""
+
+
+def home(book: AtlasBook, place: Links) -> str:
+    """The atlas's home page."""
+    return _render("home.html", book, place, page=front_pages.home_page(book, place))
+
+
+def classes(book: AtlasBook, place: Links, query: str = "") -> str:
+    """The list of classes, or the answer to a query."""
+    return _render("classes.html", book, place, page=front_pages.classes_page(book, place, query))
+
+
+def class_(book: AtlasBook, place: Links, class_id: int, dictionary: str | None = None) -> str:
+    """A class page; raises ``LensError`` if the atlas has no such class or dictionary."""
+    page = class_pages.class_page(book, class_id, place, dictionary)
+    return _render("class.html", book, place, page=page)
+
+
+def method(book: AtlasBook, place: Links) -> str:
+    """How to read an atlas, on one of its own classes."""
+    entry = front_pages.curated_class(book)
+    page = class_pages.class_page(book, entry.id, place, None)
+    link = place.page(links.class_path(entry.id))
+    return _render("method.html", book, place, page=page, example_link=link)
+
+
+def not_found(book: AtlasBook, place: Links, message: str) -> str:
+    """What to show where there is nothing, with ways out."""
+    return _render("not_found.html", book, place, message=message)
+
+
+def atlas_list(books: list[AtlasBook], place: Links, addresses: list[str]) -> str:
+    """The atlases of a server that has several, or none yet."""
+    headers = [book.header for book in books]
+    return (
+        _environment()
+        .get_template("atlases.html")
+        .render(atlases=list(zip(headers, addresses, strict=True)), links=place, atlas=None)
+    )
+
+
+def _render(template: str, book: AtlasBook, place: Links, **values: object) -> str:
+    return _environment().get_template(template).render(atlas=book.header, links=place, **values)
+
+
+@cache
+def static_version() -> str:
+    """Changes whenever a style sheet or script does."""
+    digest = hashlib.sha256()
+    for name in ASSETS:
+        file = STATIC / name
+        digest.update(name.encode() + (file.read_bytes() if file.is_file() else b""))
+    return digest.hexdigest()[:10]
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("webapp.explorer", "templates/explorer"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(percent=percent, count=count, decimals=decimals)
+    environment.globals.update(
+        CLASSES=links.CLASSES,
+        METHOD=links.METHOD,
+        RANDOM=links.RANDOM,
+        SEARCH_INDEX=links.SEARCH_INDEX,
+    )
+    return environment
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share as people read it: 0.394 is ``39 %``; the space never breaks."""
+    shown = f"{100 * share:.{digits}f}".replace("-", "\u2212")
+    return f"{'0' if float(shown.replace(chr(0x2212), '-')) == 0 else shown}\u00a0%"
+
+
+def count(number: int, one: str = "", many: str = "") -> str:
+    """A number with thin spaces between thousands, and the noun it counts."""
+    shown = f"{number:,}".replace(",", "\u202f")
+    noun = one if number == 1 else many or (f"{one}s" if one else "")
+    return f"{shown}\u00a0{noun}" if noun else shown
+
+
+def decimals(number: Any, digits: int = 2) -> str:
+    """A number with a true minus sign; a dash if there is none."""
+    if number is None:
+        return "–"
+    return f"{float(number):.{digits}f}".replace("-", "\u2212")

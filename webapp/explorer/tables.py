@@ -1,0 +1,47 @@
+"""The tables of a class page as CSV."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from .book import AtlasBook
+
+TABLES = ("concepts", "images")
+
+
+def class_table(book: AtlasBook, class_id: int, dictionary: str, table: str) -> str:
+    """One table as CSV text.
+
+    Raises
+    ------
+    LensError
+        If the atlas has no such class or dictionary.
+    KeyError
+        If there is no such table.
+    """
+    chosen = book.atlas.dictionary(dictionary)
+    entry = book.atlas.entry(class_id)
+    if table == "concepts":
+        frame = _concepts(book, entry.id, chosen.id)
+    elif table == "images":
+        frame = book.load(entry.id).images
+    else:
+        raise KeyError(table)
+    return frame.to_csv(index=False, lineterminator="\n", float_format="%.6g")
+
+
+def _concepts(book: AtlasBook, class_id: int, dictionary: str) -> pd.DataFrame:
+    info = book.info(class_id)
+    fields = (
+        "id", "importance", "sobol_total", "sobol_total_se", "prevalence", "reliability",
+        "important", "n_crops",
+    )  # fmt: skip
+    rows: list[dict[str, object]] = [
+        {"part": "concept"} | {name: getattr(concept, name) for name in fields}
+        for concept in info.of_dictionary(dictionary)
+    ]
+    for fit in info.fits:
+        if fit.dictionary == dictionary:
+            rows.append({"part": "residual", "importance": fit.residual})
+            rows.append({"part": "bias", "importance": fit.bias})
+    return pd.DataFrame(rows, columns=["part", *fields])
