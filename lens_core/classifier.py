@@ -7,15 +7,14 @@ pooling, and at the public surface pictures (n, 3, H, W) are always in [0, 1].
 from __future__ import annotations
 
 import hashlib
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from lens_core.atlas import LensError
+from lens_core.device import autocast, choose_device, choose_precision, prepare_model
 from lens_core.models import split as cut
-from lens_core.models.compute import choose_device, choose_dtype
 from lens_core.models.preprocessing import Preprocessing
 from lens_core.models.sources import Source, open_source, with_imagenet_names
 
@@ -84,6 +83,8 @@ class Classifier:
         numbers, so everything computed from it is exact.
     rectified
         The layer gives negative values; `encode` sets them to 0.
+    weights_sha256
+        Checksum over names and values of all parameters and buffers as they were given.
     fixed_input
         The network takes no other size than `preprocessing.input_px`; pictures are resized.
     """
@@ -103,10 +104,9 @@ class Classifier:
     ) -> None:
         self.preprocessing = preprocessing or Preprocessing()
         self.device = choose_device(device)
-        self.dtype = choose_dtype(precision, self.device)
-        module = module.eval().requires_grad_(False).to(self.device)
-        if self.device.type != "mps":
-            module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.dtype = choose_precision(self.device, precision)
+        self.weights_sha256 = _checksum(module)
+        module = prepare_model(module, self.device, self.dtype, keep=[layer] if layer else [])
         self.module = module
         input_px = self.preprocessing.input_px
         n_classes = _count_classes(module, input_px, self.device, spec)
@@ -157,7 +157,7 @@ class Classifier:
     def activations(self, x: Tensor) -> Activations:
         """What the layer says of pictures x (n, 3, H, W) in [0, 1]; differentiable in x."""
         x = self._prepared(x)
-        with self._precision():
+        with autocast(self.device, self.dtype):
             output = cut.run_until(self.module, self._layer, x)
         maps, prefix = self._split.layout.to_maps(output)
         maps = maps.float()
@@ -192,14 +192,6 @@ class Classifier:
         """Pictures (n, 3, H, W) in [0, 1] → logits (n, C)."""
         return self.head_of(self.activations(x))
 
-    def weights_sha256(self) -> str:
-        """Checksum over names and values of all parameters and buffers."""
-        digest = hashlib.sha256()
-        for name, tensor in self.module.state_dict().items():
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
-        return digest.hexdigest()
-
     def _slow_head(self, maps: Tensor, prefix: Tensor | None) -> Tensor:
         px = self._split.dummy_px
         n = self._split.dummy_batch or len(maps)
@@ -225,14 +217,7 @@ class Classifier:
         if self.fixed_input and x.shape[-2:] != (px, px):
             x = nn.functional.interpolate(x, (px, px), mode="bilinear", align_corners=False)
         x = (x - self._mean) / self._std
-        if self.device.type != "mps":
-            x = x.contiguous(memory_format=torch.channels_last)
-        return x
-
-    def _precision(self) -> AbstractContextManager[object]:
-        return torch.autocast(
-            self.device.type, dtype=torch.bfloat16, enabled=self.dtype is torch.bfloat16
-        )
+        return x.contiguous(memory_format=torch.channels_last)
 
 
 def load_classifier(
@@ -264,6 +249,15 @@ def load_classifier(
         device=device,
         precision=precision,
     )
+
+
+def _checksum(module: nn.Module) -> str:
+    """SHA-256 over names and values of all parameters and buffers."""
+    digest = hashlib.sha256()
+    for name, tensor in module.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 @torch.no_grad()

@@ -51,7 +51,9 @@ class Preprocessing:
                 f"{where}: preprocessing has no field {unknown[0]!r}; known are "
                 + ", ".join(sorted(known))
             )
-        clean = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        clean: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
+        }
         return cls(**clean)
 
     def to_mapping(self) -> dict[str, Any]:
@@ -73,9 +75,10 @@ def from_torchvision(weights: Any) -> Preprocessing:
 
 def from_timm(module: nn.Module) -> Preprocessing:
     """Preprocessing of a timm model (its data configuration)."""
-    import timm
+    from timm import data
 
-    config = timm.data.resolve_model_data_config(module)
+    resolve: Any = data.resolve_model_data_config  # type: ignore[attr-defined]
+    config = resolve(module)
     input_px = int(config["input_size"][-1])
     interpolation = str(config["interpolation"])
     return Preprocessing(

@@ -71,9 +71,9 @@ def open_source(spec: str, weights: str | None = None, weights_by_order: bool = 
 
 def imagenet_synonyms() -> tuple[tuple[str, ...], ...]:
     """All names of each of the 1,000 ImageNet classes, from timm's own tables."""
-    from timm.data import ImageNetInfo
+    from timm import data
 
-    info = ImageNetInfo()
+    info: Any = data.ImageNetInfo()  # type: ignore[attr-defined]
     return tuple(
         tuple(name.strip() for name in info.index_to_description(i).split(","))
         for i in range(info.num_classes())
@@ -121,7 +121,8 @@ def _factory(spec: str) -> Any:
     if not path.is_file():
         raise LensError(f"--model {spec}: there is no file {path}")
     loader = importlib.util.spec_from_file_location(f"lens_model_{path.stem}", path)
-    assert loader is not None and loader.loader is not None
+    assert loader is not None
+    assert loader.loader is not None
     python = importlib.util.module_from_spec(loader)
     try:
         loader.loader.exec_module(python)
@@ -189,8 +190,7 @@ def with_imagenet_names(source: Source, n_classes: int) -> Source:
     """Give 1,000-way networks without names those of ImageNet; others get numbers."""
     if source.class_names and len(source.class_names) != n_classes:
         raise LensError(
-            f"--model {source.name}: {len(source.class_names)} class names for "
-            f"{n_classes} outputs"
+            f"--model {source.name}: {len(source.class_names)} class names for {n_classes} outputs"
         )
     if source.class_names:
         return source

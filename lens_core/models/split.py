@@ -208,8 +208,8 @@ def _try_split(module: nn.Module, name: str, input_px: int, fixed_input: bool) -
         return "data go around it, so the rest of the network does not depend on it alone"
     maps, prefix = layout.to_maps(output)
     rest = layout.from_maps(maps.clamp(min=0), prefix)
-    half = layout.from_maps(maps * 0.5, prefix)
-    if same(run_from(module, layer, half, dummy), expected):
+    mixed = layout.from_maps(maps.roll(1, dims=1), prefix)
+    if same(run_from(module, layer, mixed, dummy), expected):
         return "the class scores do not depend on its map; choose an earlier layer"
     return Split(
         layer=name,
@@ -278,7 +278,11 @@ def default_layer(module: nn.Module, input_px: int, fixed_input: bool) -> str:
         name = min(reversed(names), key=lambda n: n.count("."))
         if isinstance(_try_split(module, name, input_px, fixed_input), Split):
             return name
-    raise LensError("no layer of this model gives a map that the class scores depend on")
+    with torch.no_grad():
+        answers = module(probe_images(input_px, _device_of(module)))
+    if same(answers[:1], answers[1:]):
+        raise LensError("--model: the class scores are the same whatever it sees; is it trained?")
+    raise LensError("--model: no layer gives a map that the class scores depend on")
 
 
 def _unknown_layer(module: nn.Module, name: str, input_px: int) -> str:
