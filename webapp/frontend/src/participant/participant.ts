@@ -1,1 +1,105 @@
-export {};
+// Entry of the task page: puts the parts together and runs the study block by block.
+
+import { Api, type Boot, verdict } from "./api";
+import { untilNextTry } from "./backoff";
+import { byId } from "./dom";
+import { currentFit, describe, watch } from "./environment";
+import { EventLog } from "./events";
+import { Frame } from "./frame";
+import { AnswerQueue } from "./queue";
+import { Halt, TaskSession } from "./session";
+import { openStore } from "./store";
+import { runTimeline } from "./timeline";
+import { measureFrameInterval } from "./timing";
+import { BROKEN, fitText, HALTED } from "./words";
+
+const EVENTS_EVERY_MS = 10_000;
+
+async function main(): Promise<void> {
+  const boot = JSON.parse(byId("boot").textContent ?? "") as Boot;
+  const home = boot.home ?? `/study/${encodeURIComponent(boot.study)}/`;
+  const api = new Api(boot);
+  const frame = new Frame();
+  const events = new EventLog(
+    {
+      send: async (batch) => verdict((await api.events(batch)).status) === "accepted",
+      beacon: (batch) => api.beacon(batch),
+    },
+    sinceOpened(boot.session),
+  );
+  const { store, problem } = await openStore();
+  if (problem !== null) events.add("store_failed", { error: problem });
+  const queue = new AnswerQueue(
+    store,
+    ({ index, body }) => api.answer(index, body),
+    untilNextTry,
+    { onState: frame.saved, onProblem: events.add },
+  );
+  const session = new TaskSession(api, queue, untilNextTry, events.add);
+
+  watch(events.add);
+  setInterval(() => void events.send(), EVENTS_EVERY_MS);
+  addEventListener("pagehide", () => events.leave());
+  // A page that the browser had put aside is older than the newest one: ask again.
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload();
+  });
+  addEventListener("beforeunload", (event) => {
+    if (queue.busy) event.preventDefault();
+  });
+
+  try {
+    const interval = await measureFrameInterval();
+    session.describeMachine(describe(interval, store.durable));
+    events.add("opened", { frame_interval_ms: interval });
+    await session.load();
+    frame.progress(session);
+    guardFit(session, frame, events);
+    await runTimeline({ session, frame, log: events.add, intervalMs: interval });
+  } catch (error) {
+    if (error instanceof Halt && error.reason === "left") {
+      location.replace(home);
+      return;
+    }
+    const words = error instanceof Halt ? HALTED[error.reason] : BROKEN;
+    events.add(error instanceof Halt ? error.reason : "error", { error: String(error) });
+    void events.send();
+    frame.show({
+      title: words.title,
+      text: words.text,
+      action: { label: words.button, run: () => location.reload() },
+    });
+  }
+}
+
+/** Cover the task while the window is too small, and say what to do. */
+function guardFit(session: TaskSession, frame: Frame, events: EventLog): void {
+  let covered = false;
+  const check = (): void => {
+    const fit = currentFit(session.settings);
+    if (fit !== "fits") {
+      if (!covered) events.add("does_not_fit", { fit });
+      frame.show(fitText(fit, session.settings.min_viewport_px));
+    } else if (covered) {
+      frame.hide();
+    }
+    covered = fit !== "fits";
+  };
+  check();
+  addEventListener("resize", check);
+}
+
+/** Milliseconds since this browser first opened the session's task. */
+function sinceOpened(session: string): () => number {
+  const key = `lens-opened-${session}`;
+  let opened = Date.now();
+  try {
+    opened = Number(localStorage.getItem(key) ?? opened);
+    localStorage.setItem(key, String(opened));
+  } catch {
+    // Storage may be denied; then time counts from this page.
+  }
+  return () => Date.now() - opened;
+}
+
+void main();

@@ -1,0 +1,262 @@
+// jsPsych plugin: which of two pictures goes with the strong group?
+//
+// References stand left and right, the two queries between them, and under each query one button
+// per step of confidence, so that one press answers both questions. All pictures appear in the
+// same frame; the clock starts when that frame is shown. The trial ends when the answer is
+// committed, that is when the server has it.
+
+import { type JsPsych, type JsPsychPlugin, ParameterType, type TrialType } from "jspsych";
+import { element } from "../dom";
+import { type Answer, type Committed } from "../session";
+import { appear, FrameWatch, pageClock, wallClock } from "../timing";
+
+const info = {
+  name: "two-afc",
+  version: "1.0.0",
+  parameters: {
+    /** Addresses of the reference pictures. */
+    strong: { type: ParameterType.IMAGE, array: true, default: undefined },
+    weak: { type: ParameterType.IMAGE, array: true, default: undefined },
+    /** Addresses of the two queries, from left to right. */
+    options: { type: ParameterType.IMAGE, array: true, default: undefined },
+    /** Side on which the strong references stand. */
+    strong_side: { type: ParameterType.STRING, default: "left" },
+    question: { type: ParameterType.STRING, default: "Which picture goes with the strong group?" },
+    label_strong: { type: ParameterType.STRING, default: "Strong" },
+    label_weak: { type: ParameterType.STRING, default: "Weak" },
+    /** 0 asks for no confidence. */
+    confidence_steps: { type: ParameterType.INT, default: 3 },
+    /** Time from the empty frame to the pictures, milliseconds. */
+    start_delay_ms: { type: ParameterType.INT, default: 0 },
+    feedback_ms: { type: ParameterType.INT, default: 1150 },
+    /** Measured time between refreshes of the display, milliseconds. */
+    frame_interval_ms: { type: ParameterType.FLOAT, default: 1000 / 60 },
+    /** Makes sure that a picture is there: (url) => Promise. */
+    load: { type: ParameterType.FUNCTION, default: undefined },
+    /** Commits the answer: (Answer) => Promise<Committed>. */
+    commit: { type: ParameterType.FUNCTION, default: undefined },
+  },
+  data: {},
+} as const;
+
+type Info = typeof info;
+/** The parameters as jsPsych hands them over, defaults filled in. */
+type Given = Required<Pick<TrialType<Info>, keyof Info["parameters"]>>;
+
+interface Choice {
+  option: number;
+  confidence: number | null;
+  /** On the page's clock, milliseconds. */
+  at: number;
+}
+
+const SIDES = ["Left", "Right"] as const;
+// These six letters lie at the same places on QWERTY, QWERTZ and AZERTY keyboards.
+const LETTERS = [
+  ["S", "D", "F"],
+  ["J", "K", "L"],
+] as const;
+
+/** The keys of one query's buttons, from the lowest confidence up. */
+export function keysOf(option: 0 | 1, steps: number): string[] {
+  const n = Math.max(steps, 1);
+  if (n > 3) return Array.from({ length: n }, (_, i) => String(option * n + i + 1));
+  return option === 0 ? LETTERS[0].slice(3 - n) : LETTERS[1].slice(0, n);
+}
+
+/** What a step of confidence is called. */
+export function wordOf(step: number, steps: number): string {
+  if (steps === 0) return "This one";
+  if (step === 1) return "a guess";
+  if (step === steps) return "certain";
+  return steps === 3 ? "fairly sure" : "";
+}
+
+export class TwoAfcPlugin implements JsPsychPlugin<Info> {
+  static readonly info = info;
+
+  constructor(_jsPsych: JsPsych) {}
+
+  async trial(
+    display: HTMLElement,
+    described: TrialType<Info>,
+    onLoad?: () => void,
+  ): Promise<Record<string, never>> {
+    const trial = described as Given;
+    const view = new View(trial);
+    display.replaceChildren(view.root);
+    onLoad?.();
+    const begun = await new Promise<number>((resolve) => pageClock.frame(resolve));
+    await Promise.all(view.images.map((image) => decoded(image, trial.load)));
+    const interval = trial.frame_interval_ms;
+    const onset = await appear(() => view.reveal(), begun + trial.start_delay_ms, interval);
+    const frames = new FrameWatch(interval);
+    frames.start();
+    const choice = await view.choice();
+    const answer: Answer = {
+      response:
+        choice.confidence === null
+          ? { choice: choice.option }
+          : { choice: choice.option, confidence: choice.confidence },
+      rt_ms: Math.max(0, choice.at - onset.at),
+      onset_error_ms: onset.error_ms,
+      dropped_frames: frames.stop(),
+      presented_at: onset.wall,
+      answered_at: wallClock(choice.at),
+    };
+    const commit = trial.commit as (answer: Answer) => Promise<Committed>;
+    const { correct } = await commit(answer);
+    if (correct !== null) {
+      view.judge(choice.option, correct);
+      await new Promise((resolve) => setTimeout(resolve, trial.feedback_ms));
+    }
+    return {};
+  }
+}
+
+/** The trial's elements. Pictures are laid out but not visible until `reveal`. */
+class View {
+  readonly root: HTMLElement;
+  readonly images: HTMLImageElement[] = [];
+  private readonly buttons: HTMLButtonElement[] = [];
+  private readonly options: HTMLElement[];
+  private readonly result = element("p", { class: "result", role: "status" });
+  private pressed: { button: EventTarget | null; at: number } = { button: null, at: 0 };
+
+  constructor(trial: Given) {
+    const strong = this.group("strong", trial.label_strong, trial.strong);
+    const weak = this.group("weak", trial.label_weak, trial.weak);
+    const [left, right] = trial.strong_side === "right" ? [weak, strong] : [strong, weak];
+    this.options = trial.options.map((url, i) => this.option(i as 0 | 1, url, trial));
+    const queries = element("div", { class: "queries" }, ...this.options);
+    this.root = element(
+      "section",
+      { class: "two-afc waiting" },
+      element("h1", { class: "question" }, trial.question),
+      element("div", { class: "board" }, left, queries, right),
+      this.result,
+    );
+  }
+
+  reveal(): void {
+    this.root.classList.remove("waiting");
+    for (const button of this.buttons) button.disabled = false;
+  }
+
+  /** Resolves with the first answer; afterwards the buttons are closed. */
+  choice(): Promise<Choice> {
+    return new Promise((resolve) => {
+      const answer = (button: HTMLButtonElement, at: number): void => {
+        document.removeEventListener("keydown", onKey);
+        for (const other of this.buttons) other.disabled = true;
+        button.classList.add("chosen");
+        this.options[Number(button.dataset["option"])]?.classList.add("chosen");
+        const confidence = button.dataset["confidence"];
+        resolve({
+          option: Number(button.dataset["option"]),
+          confidence: confidence === undefined ? null : Number(confidence),
+          at,
+        });
+      };
+      const onKey = (event: KeyboardEvent): void => {
+        if (event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
+        if (this.root.closest("[inert]")) return;
+        const button = this.buttons.find((each) => isKey(event, each.dataset["key"] as string));
+        if (!button) return;
+        event.preventDefault();
+        answer(button, event.timeStamp);
+      };
+      document.addEventListener("keydown", onKey);
+      for (const button of this.buttons) {
+        button.addEventListener("pointerdown", (event) => {
+          this.pressed = { button, at: event.timeStamp };
+        });
+        button.addEventListener("click", (event) => {
+          // A click is dispatched on release; the decision was made on the press.
+          const byPointer = event.detail > 0 && this.pressed.button === button;
+          answer(button, byPointer ? this.pressed.at : event.timeStamp);
+        });
+      }
+    });
+  }
+
+  judge(option: number, correct: boolean): void {
+    this.options[option]?.classList.add(correct ? "right" : "wrong");
+    this.result.className = `result ${correct ? "right" : "wrong"}`;
+    this.result.textContent = correct ? "Right" : "Not right: it was the other picture";
+  }
+
+  private group(kind: string, label: string, urls: readonly string[]): HTMLElement {
+    const pictures = urls.map((url, i) => this.picture(url, `${label}, ${i + 1} of ${urls.length}`));
+    return element(
+      "section",
+      { class: `references ${kind}`, "aria-label": label },
+      element("h2", {}, label),
+      element("div", { class: "grid" }, ...pictures),
+    );
+  }
+
+  private option(position: 0 | 1, url: string, trial: Given): HTMLElement {
+    const side = SIDES[position];
+    const steps = trial.confidence_steps;
+    const buttons = keysOf(position, steps).map((key, i) => {
+      const step = i + 1;
+      const word = wordOf(step, steps);
+      const button = element(
+        "button",
+        {
+          type: "button",
+          class: "answer",
+          disabled: true,
+          "data-option": position,
+          "data-confidence": steps === 0 ? null : step,
+          "data-key": key,
+          "aria-keyshortcuts": key,
+        },
+        element("span", { class: "only-heard" }, `${side} picture: `),
+        steps === 0 ? null : element("b", {}, String(step)),
+        element("span", { class: "word" }, word),
+        element("span", { class: "only-heard" }, ", key "),
+        element("kbd", {}, key),
+      );
+      this.buttons.push(button);
+      return button;
+    });
+    return element(
+      "div",
+      { class: "option", role: "group", "aria-label": `${side} picture` },
+      this.picture(url, `${side} picture`),
+      ...buttons,
+    );
+  }
+
+  private picture(url: string, alt: string): HTMLElement {
+    const image = element("img", { src: url, alt, draggable: "false", decoding: "sync" });
+    this.images.push(image);
+    return element("div", { class: "picture" }, image);
+  }
+}
+
+/** Whether the event is the key, on Latin keyboards by letter and on others by place. */
+function isKey(event: KeyboardEvent, key: string): boolean {
+  if (event.key.toUpperCase() === key) return true;
+  const latin = /^[a-z0-9]$/i.test(event.key);
+  const code = /[0-9]/.test(key) ? [`Digit${key}`, `Numpad${key}`] : [`Key${key}`];
+  return !latin && code.includes(event.code);
+}
+
+async function decoded(
+  image: HTMLImageElement,
+  load: (url: string) => Promise<unknown>,
+): Promise<void> {
+  const url = image.src;
+  for (;;) {
+    try {
+      await image.decode();
+      return;
+    } catch {
+      await load(url);
+      image.src = url;
+    }
+  }
+}

@@ -1,0 +1,150 @@
+// The study as a jsPsych timeline: gate, trials of the block, gate … until the server has it all.
+
+import { initJsPsych } from "jspsych";
+import { type PublicTrial } from "./api";
+import { untilNextTry } from "./backoff";
+import { byId } from "./dom";
+import { type Frame } from "./frame";
+import { GatePlugin, type GateText } from "./plugins/gate";
+import { Pictures, pictureUrls, preload } from "./preload";
+import { type Answer, type Committed, type TaskSession } from "./session";
+import { TASKS } from "./tasks";
+import { gateText, PICTURES_MISSING } from "./words";
+
+export interface TimelineParts {
+  session: TaskSession;
+  frame: Frame;
+  log: (kind: string, detail?: object) => void;
+  /** Measured time between refreshes of the display. */
+  intervalMs: number;
+}
+
+/** Run the session to its end, which is another page. */
+export async function runTimeline(parts: TimelineParts): Promise<void> {
+  const run = new Run(parts);
+  const trials = Object.entries(TASKS).map(([kind, task]) => ({
+    timeline: [
+      {
+        type: task.plugin,
+        ...run.parametersOf(task.plugin.info.parameters),
+        frame_interval_ms: parts.intervalMs,
+        load: run.loadPicture,
+        commit: run.commit,
+      },
+    ],
+    conditional_function: () => run.shows(kind),
+  }));
+  const gate = {
+    timeline: [{ type: GatePlugin, prepare: run.prepare, enter: run.enter }],
+    conditional_function: () => run.needsGate,
+  };
+  await initJsPsych({ display_element: byId("task") }).run([
+    { timeline: [gate, ...trials], loop_function: () => !run.finished },
+  ]);
+}
+
+class Run {
+  finished = false;
+  private gated = false;
+  private before: PublicTrial | null = null;
+  private readonly pictures = new Pictures();
+
+  constructor(private readonly parts: TimelineParts) {}
+
+  /** Between blocks, and at the start of a page. */
+  get needsGate(): boolean {
+    return !this.gated || this.parts.session.current === null;
+  }
+
+  shows(kind: string): boolean {
+    const trial = this.parts.session.current;
+    if (trial && !(trial.kind in TASKS)) throw new Error(`unknown kind of trial: ${trial.kind}`);
+    return trial?.kind === kind;
+  }
+
+  /** jsPsych calls each of these when a trial begins, so one description serves all trials. */
+  parametersOf(declared: object): Record<string, () => unknown> {
+    const value = (name: string) => () => {
+      const trial = this.parts.session.current;
+      return trial ? TASKS[trial.kind]?.parameters(trial)[name] : undefined;
+    };
+    return Object.fromEntries(Object.keys(declared).map((name) => [name, value(name)]));
+  }
+
+  /** Load the block that comes next, or end the study; what to tell the person, if anything. */
+  readonly prepare = async (
+    progress: (done: number, total: number) => void,
+    say: (text: string) => void,
+  ): Promise<GateText | null> => {
+    const { session, frame } = this.parts;
+    if (this.gated) await session.load();
+    frame.progress(session);
+    if (session.done) {
+      say("Saving your last answers…");
+      await this.end();
+      return null;
+    }
+    await this.loadPictures(session.upcoming.flatMap(pictureUrls), progress, say);
+    const text = gateText({
+      first: !this.gated,
+      answered: session.answered,
+      total: session.total,
+      trial: session.current as PublicTrial,
+      before: this.before,
+    });
+    this.gated = true;
+    return text;
+  };
+
+  /** Full screen can only be asked for in the person's own click. */
+  readonly enter = async (): Promise<void> => {
+    const { session, log } = this.parts;
+    if (!session.settings.full_screen || document.fullscreenElement) return;
+    await document.documentElement
+      .requestFullscreen()
+      .catch((error: unknown) => log("fullscreen_refused", { error: String(error) }));
+  };
+
+  readonly commit = async (answer: Answer): Promise<Committed> => {
+    const { session, frame } = this.parts;
+    this.before = session.current;
+    const committed = await session.commit(answer);
+    frame.progress(session);
+    return committed;
+  };
+
+  /** Load one picture, however long it takes. */
+  readonly loadPicture = async (url: string): Promise<void> => {
+    while ((await preload([url], this.pictures.load, untilNextTry, this.hooks())).length > 0);
+  };
+
+  private async loadPictures(
+    urls: readonly string[],
+    progress: (done: number, total: number) => void,
+    say: (text: string) => void,
+  ): Promise<void> {
+    this.pictures.keep(urls);
+    let missing = await preload(urls, this.pictures.load, untilNextTry, this.hooks(progress));
+    while (missing.length > 0) {
+      say(PICTURES_MISSING);
+      missing = await preload(missing, this.pictures.load, untilNextTry, this.hooks());
+    }
+  }
+
+  private hooks(onProgress: (done: number, total: number) => void = () => undefined) {
+    return {
+      onProgress,
+      onFailure: (url: string, attempt: number) =>
+        this.parts.log("picture_failed", { url, attempt }),
+    };
+  }
+
+  /** Leave for the last page once the server confirms that it has every answer. */
+  private async end(): Promise<void> {
+    const redirect = await this.parts.session.finish();
+    if (redirect === null) return;
+    this.finished = true;
+    this.parts.log("finished");
+    location.replace(redirect);
+  }
+}

@@ -1,0 +1,104 @@
+// What participants read between trials and when something goes wrong.
+
+import { type PublicTrial } from "./api";
+import { type Fit } from "./environment";
+import { type GateText } from "./plugins/gate";
+import { type Halt } from "./session";
+
+/** Where the participant comes from, to greet them at a gate. */
+export interface Passage {
+  first: boolean;
+  answered: number;
+  total: number;
+  trial: PublicTrial;
+  before: PublicTrial | null;
+}
+
+export function gateText({ first, answered, total, trial, before }: Passage): GateText {
+  const practice = trial.phase === "practice";
+  if (first && answered > 0) {
+    return {
+      title: "Welcome back",
+      text: `You have answered ${answered} of ${total}. Everything is saved; you go on where you were.`,
+      button: "Continue",
+    };
+  }
+  if (practice && (trial.attempt ?? 1) > 1) {
+    return {
+      title: "Practice, once more",
+      text: "Not every practice answer was right, so here is the practice again. Take your time.",
+      button: "Practise again",
+    };
+  }
+  if (practice) {
+    return {
+      title: "Practice",
+      text: "First come a few trials to practise. They do not count.",
+      button: "Start practice",
+    };
+  }
+  if (before?.phase === "practice") {
+    return {
+      title: "Practice is over",
+      text: "You know how it works. From here on your answers count.",
+      button: "Start",
+    };
+  }
+  if (first) {
+    return {
+      title: "Ready",
+      text: `There are ${total} trials. Your answers are saved as you give them.`,
+      button: "Start",
+    };
+  }
+  return {
+    title: "Time for a short rest",
+    text: `You have answered ${answered} of ${total}. Go on when you are ready.`,
+    button: "Continue",
+  };
+}
+
+export const HALTED: Record<Halt["reason"], { title: string; text: string; button: string }> = {
+  stale: {
+    title: "This study is open in another tab",
+    text:
+      "It goes on there, and you can close this tab. If you cannot find the other tab, continue " +
+      "here. Every answer you gave is saved.",
+    button: "Continue here",
+  },
+  refused: {
+    title: "This page is out of date",
+    text:
+      "The server could not take the last answer from this page. Nothing you answered before is " +
+      "lost. Load the page again to go on.",
+    button: "Load again",
+  },
+  left: { title: "One moment", text: "You are being taken to the right page.", button: "Go there" },
+};
+
+export const BROKEN = {
+  title: "Something went wrong on this page",
+  text: "Every answer that you gave is saved. Load the page again to go on where you were.",
+  button: "Load again",
+};
+
+export function fitText(fit: Fit, minimum: readonly [number, number]): { title: string; text: string } {
+  if (fit === "phone refused") {
+    return {
+      title: "This study needs a computer",
+      text:
+        "The pictures are too small on a phone. Please open the same link on a laptop or desktop " +
+        "computer. Nothing is lost.",
+    };
+  }
+  return {
+    title: "The window is too small",
+    text:
+      `The pictures need a window of at least ${minimum[0]} by ${minimum[1]} pixels. Please make ` +
+      "the window larger or zoom out; the study then goes on by itself. Nothing is lost.",
+  };
+}
+
+export const PICTURES_MISSING =
+  "Some pictures could not be loaded. Please check your connection. It is tried again by itself; " +
+  "nothing you answered is lost.";
