@@ -1,0 +1,173 @@
+"""MACO: pictures that excite a concept or a class, with natural Fourier magnitude.
+
+All concepts and classes asked for are optimised at once, as one batch. Notation: k pictures of
+side S, n crops of each at every step, A (k·n, d) the crops' activations, averaged over positions.
+
+Objective of a picture, averaged over its crops: for a concept w (d,) the projection A · w / ‖w‖,
+for a class its logit. Pictures share no parameter, so their objectives are simply added.
+
+Source: Fel et al., NeurIPS 2023, arXiv 2306.06805, sections 3 and 4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from lens_core.atlas import LensError, Track, no_track
+
+from .crops import draw_boxes, take_crops
+from .phase import PhasePictures
+from .settings import MacoSettings
+from .spectrum import Spectrum
+
+
+class Sight(Protocol):
+    """What is needed of a `lens_core.Classifier`."""
+
+    @property
+    def device(self) -> torch.device: ...
+
+    @property
+    def preprocessing(self) -> Any: ...  # .input_px
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Pictures (n, 3, H, W) in [0, 1] → maps (n, d, h, w)."""
+
+    def head(self, maps: Tensor) -> Tensor:
+        """Maps → logits (n, C)."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What to visualize: concepts first, then classes.
+
+    Attributes
+    ----------
+    directions
+        (c, d), each row a concept at the classifier's layer.
+    classes
+        Indices of classes.
+    """
+
+    directions: Tensor | None = None
+    classes: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return (0 if self.directions is None else len(self.directions)) + len(self.classes)
+
+
+@dataclass(frozen=True)
+class Visualizations:
+    """Pictures in the targets' order.
+
+    Attributes
+    ----------
+    images
+        (k, 3, S, S) in [0, 1].
+    transparency
+        (k, S, S) in [0, 1]: how much each pixel was asked to change over all steps; shown as
+        opacity.
+    objective
+        (steps, k): the objective at each step made.
+    """
+
+    images: Tensor
+    transparency: Tensor
+    objective: Tensor
+
+
+def visualize(
+    classifier: Sight,
+    targets: Targets,
+    spectrum: Spectrum,
+    settings: MacoSettings | None = None,
+    seed: int = 0,
+    track: Track = no_track,
+) -> Visualizations:
+    """Optimise one picture for each target.
+
+    Parameters
+    ----------
+    classifier : lens_core.Classifier
+        Cut at the layer in which the directions live; its weights should need no gradient.
+    targets : Targets
+        Concepts and classes.
+    spectrum : Spectrum
+        See :func:`~lens_core.visualization.spectrum.measure_spectrum`.
+    settings : MacoSettings
+        Defaults suit networks with inputs of about 224 px.
+    seed : int
+        The same seed gives the same pictures on the same device.
+
+    Raises
+    ------
+    LensError
+        If a direction is zero, or nothing is asked for.
+    """
+    settings = settings or MacoSettings()
+    goal = _Goal(targets, classifier)
+    device = classifier.device
+    generator = torch.Generator(device).manual_seed(seed)
+    pictures = PhasePictures(len(targets), settings.size_px, spectrum, generator)
+    optimizer = torch.optim.NAdam([pictures.phase], lr=settings.lr)
+    transparency = torch.zeros(len(targets), settings.size_px, settings.size_px, device=device)
+    crop_px = settings.crop_px or int(classifier.preprocessing.input_px)
+    history: list[Tensor] = []
+    for step in track(range(settings.steps), "visualizing concepts", settings.steps):
+        boxes = draw_boxes(len(targets), settings, step / max(settings.steps - 1, 1), generator)
+        image = pictures()
+        leaf = image.detach().requires_grad_()
+        crops = take_crops(leaf, boxes, crop_px)
+        noise = torch.randn(crops.shape, generator=generator, device=device)
+        scores = goal(crops + settings.noise * noise)
+        (pull,) = torch.autograd.grad(-scores.sum(), leaf)
+        transparency += pull.abs().mean(1)
+        optimizer.zero_grad(set_to_none=True)
+        image.backward(pull)
+        optimizer.step()
+        history.append(scores.detach())
+    with torch.no_grad():
+        images = pictures()
+    peak = transparency.amax((1, 2), keepdim=True).clamp(min=1e-30)
+    return Visualizations(images.detach(), transparency / peak, torch.stack(history))
+
+
+class _Goal:
+    """Crops (k·n, 3, P, P) → objective (k,)."""
+
+    def __init__(self, targets: Targets, classifier: Sight) -> None:
+        if not len(targets):
+            raise LensError("nothing to visualize: give directions or classes")
+        self.classifier = classifier
+        self.k = len(targets)
+        self.classes = targets.classes
+        self.directions: Tensor | None = None
+        if targets.directions is not None and len(targets.directions):
+            norms = targets.directions.norm(dim=1)
+            if not bool((norms > 0).all()):
+                empty = int((norms == 0).nonzero()[0, 0])
+                raise LensError(f"direction {empty} is zero everywhere: no picture can excite it")
+            self.directions = functional.normalize(targets.directions.float(), dim=1).to(
+                classifier.device
+            )
+
+    def __call__(self, crops: Tensor) -> Tensor:
+        maps = self.classifier.encode(crops)
+        parts = []
+        c = 0 if self.directions is None else len(self.directions)
+        by_picture = torch.unflatten(maps, 0, (self.k, -1))
+        if self.directions is not None:
+            pooled = by_picture[:c].mean((1, 3, 4))
+            parts.append((pooled * self.directions).sum(1))
+        if self.classes:
+            logits = self.classifier.head(by_picture[c:].flatten(0, 1))
+            rows = torch.unflatten(logits, 0, (len(self.classes), -1)).mean(1)
+            parts.append(
+                rows.gather(1, torch.tensor(self.classes, device=rows.device)[:, None])[:, 0]
+            )
+        return torch.cat(parts)

@@ -1,0 +1,59 @@
+"""How a feature visualization is made, and settings that are known to work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lens_core.atlas import LensError
+
+
+@dataclass(frozen=True)
+class MacoSettings:
+    """Settings of one optimisation; all boxes are fractions of the picture's side.
+
+    Attributes
+    ----------
+    size_px
+        Side of the pictures.
+    steps
+        Steps of the optimiser, at most.
+    crops
+        Random crops of every picture at each step.
+    crop_px
+        Side at which crops reach the model; None takes the model's own input size. Half of it
+        costs a quarter, and convolutional networks hardly mind.
+    box_from, box_to
+        Mean side of the crops at the first and the last step, linear between.
+    box_sd, centre_sd
+        Standard deviation of the crops' side, and of their centre around the picture's.
+    noise
+        Standard deviation of the noise added to each crop (pictures are in [0, 1]).
+    lr
+        Step length of NAdam.
+    patience
+        Stop once no picture's objective has risen by 1 % for this many steps; 0 never stops.
+    """
+
+    size_px: int = 320
+    steps: int = 192
+    crops: int = 6
+    crop_px: int | None = 160
+    box_from: float = 0.5
+    box_to: float = 0.2
+    box_sd: float = 0.05
+    centre_sd: float = 0.15
+    noise: float = 0.08
+    lr: float = 1.0
+    patience: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("size_px", "steps", "crops"):
+            if getattr(self, name) < 1:
+                raise LensError(f"MacoSettings: {name} is {getattr(self, name)}; it must be ≥ 1")
+        if self.crop_px is not None and self.crop_px < 1:
+            raise LensError(f"MacoSettings: crop_px is {self.crop_px}; it must be ≥ 1 or None")
+        for name in ("box_from", "box_to"):
+            if not 0 < getattr(self, name) <= 1:
+                raise LensError(
+                    f"MacoSettings: {name} is {getattr(self, name)}; it must be in (0, 1]"
+                )
