@@ -78,8 +78,8 @@ def clean_trials(frame: pd.DataFrame) -> Cleaned:
             notes.append(
                 f"{missing} {_rows(missing)} name no item; each counts as an item of its own."
             )
-            own = "unnamed-" + trials.index.astype(str)
-            trials["item"] = trials["item"].astype("string").where(trials["item"].notna(), own)
+            own = pd.Series(trials.index, index=trials.index).astype("string").radd("unnamed-")
+            trials["item"] = trials["item"].astype("string").fillna(own)
         trials["item"] = trials["item"].astype(str)
     trials, repeated = _without_repeats(trials, notes)
     return Cleaned(trials.reset_index(drop=True), repeated, tuple(notes))

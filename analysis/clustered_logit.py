@@ -68,8 +68,9 @@ class LogitFit:
     def contrast(self, weights: ArrayLike, level: float = 0.95) -> Contrast:
         """A weighted sum of coefficients, on the log-odds scale."""
         w = np.asarray(weights, dtype=float)
-        return Contrast.of(float(w @ self.coefficients), float(w @ self.covariance @ w),
-                           self.df, level)
+        return Contrast.of(
+            float(w @ self.coefficients), float(w @ self.covariance @ w), self.df, level
+        )
 
     def wald(self, rows: ArrayLike) -> tuple[float, int, int, float]:
         """Joint test that all the weighted sums (q, k) are zero: F, q, df, p."""
@@ -104,8 +105,9 @@ class Contrast:
         se = float(np.sqrt(variance))
         half = float(stats.t.ppf(0.5 + level / 2, df)) * se
         t = estimate / se
-        return cls(estimate, se, estimate - half, estimate + half, t, df,
-                   float(2 * stats.t.sf(abs(t), df)))
+        return cls(
+            estimate, se, estimate - half, estimate + half, t, df, float(2 * stats.t.sf(abs(t), df))
+        )
 
 
 def fit_clustered_logit(

@@ -43,7 +43,7 @@ class Dataset:
     trials: pd.DataFrame
     participants: pd.DataFrame
     events: pd.DataFrame
-    plan: Plan = Plan()
+    plan: Plan = field(default_factory=Plan)
     title: str = ""
     paradigm: str = ""
     study_hash: str = ""
@@ -211,8 +211,9 @@ def _read_table(root: Path, what: str, files: Mapping[str, Any]) -> pd.DataFrame
         try:
             frame = pd.read_parquet(file) if suffix == ".parquet" else _read_csv(file)
         except Exception as error:  # the parsers raise many kinds
-            raise AnalysisError(f"{file} cannot be read ({type(error).__name__}); copy it again") \
-                from error
+            raise AnalysisError(
+                f"{file} cannot be read ({type(error).__name__}); copy it again"
+            ) from error
         expected = files[names[0]].get("rows")
         if expected is not None and expected != len(frame):
             raise AnalysisError(

@@ -62,9 +62,7 @@ class Exclusions:
         return self.criteria
 
 
-def apply_exclusions(
-    data: Dataset, criteria: tuple[Criterion, ...] | None = None
-) -> Exclusions:
+def apply_exclusions(data: Dataset, criteria: tuple[Criterion, ...] | None = None) -> Exclusions:
     """Apply the criteria in order.
 
     Parameters
