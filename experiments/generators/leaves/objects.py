@@ -1,0 +1,71 @@
+"""What lies beside the leaf: the herbarium label and the pebble."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from experiments.generators.leaves.noise import Field, Rng
+from experiments.generators.leaves.outline import Array
+from experiments.generators.leaves.raster import ribbon
+from experiments.generators.leaves.spec import Label, Pebble
+
+
+def _turned(points: Array, center: tuple[float, float], rotation_deg: float) -> Array:
+    a = np.radians(rotation_deg)
+    turn = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
+    out: Array = points @ turn.T + np.array(center)
+    return out
+
+
+def label_paper(label: Label) -> Array:
+    """Outline of the label: a rectangle with one clipped corner."""
+    w, h = label.size_px[0] / 2, label.size_px[1] / 2
+    clip = 0.22 * h
+    corners = [(-w, -h), (w - clip, -h), (w, -h + clip), (w, h), (-w, h)]
+    return _turned(np.array(corners), label.center_px, label.rotation_deg)
+
+
+def label_writing(label: Label, rng: Rng) -> list[Array]:
+    """A double frame, a printed heading and lines of script, as polygons."""
+    w, h = label.size_px[0] / 2, label.size_px[1] / 2
+    strokes: list[Array] = []
+
+    def stroke(points: list[tuple[float, float]] | Array, width: float) -> None:
+        placed = _turned(np.asarray(points, dtype=float), label.center_px, label.rotation_deg)
+        strokes.append(ribbon(placed, np.full(len(placed), width)))
+
+    for x0, y0, x1, y1 in ((-w, -h, w, -h), (-w, h, w, h), (-w, -h, -w, h), (w, -h, w, h)):
+        stroke([(0.9 * x0, 0.86 * y0), (0.9 * x1, 0.86 * y1)], 1.4)
+    stroke([(-0.55 * w, -0.56 * h), (0.55 * w, -0.56 * h)], 4.2)
+    for k in range(label.lines):
+        y = -0.22 * h + k * 0.98 * h / label.lines
+        x, end = -0.74 * w, 0.74 * w * float(rng.uniform(0.55, 1.0))
+        while x < end - 4:
+            length = float(rng.uniform(7, 15))
+            stop = min(end, x + length)
+            t = np.linspace(0, 1, max(6, int(stop - x) * 2))
+            hand = np.sin(t * (stop - x) * 1.9 + rng.uniform(0, 6)) * rng.uniform(1.4, 2.2)
+            rise = np.clip(np.sin(t * (stop - x) * 0.6 + rng.uniform(0, 6)) - 0.5, 0, 1) * 3.4
+            stroke(np.stack([x + t * (stop - x), y + hand - rise], axis=1), 1.3)
+            x = stop + float(rng.uniform(2.5, 4.5))
+    return strokes
+
+
+def pebble_outline(pebble: Pebble, rng: Rng) -> Array:
+    """A rounded, slightly irregular stone."""
+    turn = np.linspace(0, 2 * np.pi, 72, endpoint=False)
+    wobble = np.ones_like(turn)
+    for k in (2, 3, 4):
+        wobble += rng.normal(0, 0.035 / k) * np.cos(k * turn + rng.uniform(0, 6))
+    oval = np.stack([np.cos(turn) * pebble.size_px[0], np.sin(turn) * pebble.size_px[1]], axis=1)
+    return _turned(oval / 2 * wobble[:, None], pebble.center_px, pebble.rotation_deg)
+
+
+def pebble_height(pebble: Pebble, rows: Field, columns: Field) -> Field:
+    """Height (px) of the stone over its ground, an ellipsoid; 0 outside."""
+    a = np.radians(pebble.rotation_deg)
+    x, y = columns - pebble.center_px[0], rows - pebble.center_px[1]
+    u = (x * np.cos(a) + y * np.sin(a)) / (pebble.size_px[0] / 2)
+    v = (y * np.cos(a) - x * np.sin(a)) / (pebble.size_px[1] / 2)
+    out: Field = (14 * np.sqrt(np.clip(1.06 - u**2 - v**2, 0, None))).astype(np.float32)
+    return out
