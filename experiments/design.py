@@ -63,10 +63,11 @@ class Consent(Strict):
 
 
 class Instruction(Strict):
-    """One step of the instructions."""
+    """One step of the instructions, and the name of the built-in picture beside it."""
 
     title: str
     markdown: str
+    picture: str = Field(default="", pattern=r"^[a-z0-9-]{0,64}$")
 
 
 class QuizQuestion(Strict):

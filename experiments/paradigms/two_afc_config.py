@@ -101,6 +101,7 @@ CONSENT = Consent(
 INSTRUCTIONS = (
     Instruction(
         title="What this is about",
+        picture="detector",
         markdown=(
             "A computer program has learned to look at pictures. Inside it are many small "
             "detectors. Each of them responds strongly to some pictures and weakly to others.\n\n"
@@ -109,6 +110,7 @@ INSTRUCTIONS = (
     ),
     Instruction(
         title="What you will see",
+        picture="strong-weak-groups",
         markdown=(
             "One group of pictures is marked **Strong**: the detector responds strongly to them. "
             "The other group is marked **Weak**: the detector hardly responds to them.\n\n"
@@ -118,6 +120,7 @@ INSTRUCTIONS = (
     ),
     Instruction(
         title="What to do",
+        picture="strong-weak-answer",
         markdown=(
             "Compare the groups and choose the picture that goes with the **Strong** group. "
             "Choose by how sure you are, from 1 (a guess) to 3 (certain).\n\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from markupsafe import Markup
 
@@ -12,10 +13,11 @@ from webapp import markdown
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the instructions."""
+    """One step of the instructions; ``picture`` is a file in the static folder, or empty."""
 
     title: str
     html: Markup
+    picture: str
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,15 @@ class StudyView:
     allow_phones: bool
 
 
+PICTURES = Path(__file__).parents[1] / "static" / "img" / "instructions"
+
+
+def _picture(name: str) -> str:
+    """Where a built-in picture lies below the static folder; empty if there is none."""
+    file = PICTURES / f"{name}.svg"
+    return f"img/instructions/{file.name}" if name and file.is_file() else ""
+
+
 def view_of(study: Study) -> StudyView:
     """The part of a study that its pages may show."""
     return study.remember("participant view", lambda: _view(study))
@@ -68,7 +79,8 @@ def _view(study: Study) -> StudyView:
         protocol=config.consent.protocol,
         min_age=config.consent.min_age,
         instructions=tuple(
-            Step(step.title, markdown.render(step.markdown)) for step in config.instructions
+            Step(step.title, markdown.render(step.markdown), _picture(step.picture))
+            for step in config.instructions
         ),
         quiz=tuple(
             Question(f"q{number}", question.question, question.options)
