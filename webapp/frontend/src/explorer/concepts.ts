@@ -1,0 +1,116 @@
+// Cards that open in place, the same concept lit in every figure, and the address that remembers it.
+
+import { highlight } from "./cluster";
+import type { ClassData } from "./data";
+import { conceptColor, drawWhere, loadMaps, type Box } from "./maps";
+
+export function startConcepts(data: ClassData): (concept: string) => void {
+  const panels = new Map<string, HTMLElement>();
+  document.querySelectorAll<HTMLElement>("[data-panel]").forEach((panel) => {
+    panels.set(panel.dataset["panel"] ?? "", panel);
+  });
+  const triggers = [...document.querySelectorAll<HTMLElement | SVGElement>("[data-concept]")];
+
+  const select = (concept: string | null): void => {
+    panels.forEach((panel, id) => panel.classList.toggle("is-open", id === concept));
+    for (const trigger of triggers) {
+      const mine = trigger.dataset["concept"] === concept;
+      trigger.classList.toggle("is-open", mine);
+      if (trigger.classList.contains("card")) trigger.setAttribute("aria-expanded", String(mine));
+    }
+  };
+  const open = (concept: string, block: ScrollLogicalPosition = "start"): void => {
+    select(concept);
+    if (location.hash.slice(1) !== concept) history.pushState(null, "", `#${concept}`);
+    panels.get(concept)?.scrollIntoView({ block, behavior: calm() ? "auto" : "smooth" });
+  };
+  const close = (concept: string): void => {
+    select(null);
+    history.pushState(null, "", location.pathname + location.search);
+    document.getElementById(`card-${concept}`)?.focus();
+  };
+
+  for (const trigger of triggers) {
+    const concept = trigger.dataset["concept"] ?? "";
+    if (!panels.has(concept)) continue;
+    const isCard = trigger.classList.contains("card");
+    if (isCard) trigger.setAttribute("aria-controls", concept);
+    trigger.addEventListener("click", (event) => {
+      const click = event as MouseEvent;
+      if (click.ctrlKey || click.metaKey || click.shiftKey) return;
+      event.preventDefault();
+      if (isCard && trigger.classList.contains("is-open")) close(concept);
+      else open(concept, isCard ? "nearest" : "start");
+    });
+    for (const kind of ["pointerenter", "focus"])
+      trigger.addEventListener(kind, () => highlight(data, concept));
+    for (const kind of ["pointerleave", "blur"])
+      trigger.addEventListener(kind, () => highlight(data, null));
+  }
+  panels.forEach((panel, concept) => {
+    const button = panel.querySelector<HTMLButtonElement>("[data-close]");
+    if (button) {
+      button.hidden = false;
+      button.addEventListener("click", () => close(concept));
+    }
+    panel.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") close(concept);
+    });
+    startWhere(panel, data, concept);
+  });
+
+  const fromAddress = (): void => {
+    const wanted = decodeURIComponent(location.hash.slice(1));
+    select(panels.has(wanted) ? wanted : null);
+  };
+  window.addEventListener("popstate", fromAddress);
+  window.addEventListener("hashchange", fromAddress);
+  const wanted = decodeURIComponent(location.hash.slice(1));
+  select(panels.has(wanted) ? wanted : ([...panels.keys()][0] ?? null));
+  if (panels.has(wanted)) panels.get(wanted)?.scrollIntoView();
+  return open;
+}
+
+/** Crops show where the concept is: one when pointed at, all when the button is pressed. */
+function startWhere(panel: HTMLElement, data: ClassData, concept: string): void {
+  const info = data.concepts.find((item) => item.id === concept);
+  const address = data.maps;
+  if (!info || !address) return;
+  const crops = [...panel.querySelectorAll<HTMLElement>(".crop[data-image]")];
+  const show = (crop: HTMLElement): void => {
+    const picture = crop.querySelector(".picture");
+    if (!picture || picture.querySelector("canvas")) return;
+    const canvas = document.createElement("canvas");
+    canvas.className = "where";
+    picture.append(canvas);
+    loadMaps(address)
+      .then((maps) => {
+        const box = (crop.dataset["box"] ?? "0 0 1 1").split(" ").map(Number);
+        const image = Number(crop.dataset["image"]);
+        drawWhere(canvas, maps, image, info.index, conceptColor(info.css), box as unknown as Box);
+      })
+      .catch(() => canvas.remove());
+  };
+  const hide = (crop: HTMLElement): void => crop.querySelector("canvas")?.remove();
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "where-button";
+  button.textContent = "Show where";
+  button.setAttribute("aria-pressed", "false");
+  const all = (): boolean => button.getAttribute("aria-pressed") === "true";
+  button.addEventListener("click", () => {
+    button.setAttribute("aria-pressed", String(!all()));
+    crops.forEach(all() ? show : hide);
+  });
+  for (const crop of crops) {
+    crop.addEventListener("pointerenter", () => show(crop));
+    crop.addEventListener("pointerleave", () => {
+      if (!all()) hide(crop);
+    });
+  }
+  panel.querySelector(".panel-crops h4")?.append(button);
+}
+
+function calm(): boolean {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches;
+}

@@ -1,0 +1,29 @@
+// What a class page brings along for its script: a value an image, a record a concept.
+
+export interface ConceptData {
+  id: string;
+  index: number;
+  label: string;
+  css: string;
+}
+
+export interface ClassData {
+  pictures: string;
+  version: string;
+  picture: string[];
+  top: number[];
+  share: number[];
+  probability: number[];
+  split: number[];
+  concepts: ConceptData[];
+  maps?: string;
+}
+
+export function readClassData(): ClassData | null {
+  const block = document.getElementById("page-data");
+  return block?.textContent ? (JSON.parse(block.textContent) as ClassData) : null;
+}
+
+export function percent(share: number): string {
+  return `${Math.round(100 * share)}\u00a0%`.replace("-", "\u2212");
+}

@@ -1,0 +1,19 @@
+// Entry of the explorer's pages. They are readable without it; this adds what answers a pointer.
+
+import { startCluster } from "./cluster";
+import { startConcepts } from "./concepts";
+import { readClassData } from "./data";
+import { startDownloads } from "./download";
+import { filterList, startRandom, startSearch } from "./search";
+import { readSite } from "./site";
+
+document.documentElement.classList.add("js");
+const site = readSite();
+if (site) {
+  startSearch(site);
+  startRandom(site);
+  filterList(site).catch(() => undefined); // the whole list stays
+}
+const data = readClassData();
+if (data) startCluster(data, startConcepts(data));
+startDownloads();
