@@ -41,12 +41,18 @@ def practice_attempts(
     return practice.groupby("participant")["attempt"].max()
 
 
-def test_trials(
+def test_accuracy(
     trials: pd.DataFrame, participants: pd.DataFrame, events: pd.DataFrame
 ) -> pd.Series:
-    """Number of answered test trials."""
-    answered = trials[(trials["phase"] == "test") & trials["correct"].notna()]
-    counts = answered.groupby("participant").size()
+    """Share of test trials answered correctly."""
+    return _accuracy(trials, "test")
+
+
+def n_test_trials(
+    trials: pd.DataFrame, participants: pd.DataFrame, events: pd.DataFrame
+) -> pd.Series:
+    """Number of test trials."""
+    counts = trials[trials["phase"] == "test"].groupby("participant").size()
     return counts.reindex(participants["participant"], fill_value=0)
 
 
@@ -64,27 +70,34 @@ def total_s(trials: pd.DataFrame, participants: pd.DataFrame, events: pd.DataFra
     return _seconds(participants, "started_at", "finished_at")
 
 
-def longest_same_response(
+def instruction_s(
     trials: pd.DataFrame, participants: pd.DataFrame, events: pd.DataFrame
 ) -> pd.Series:
-    """Longest run of one and the same answer in test trials."""
-    _need(trials, "response", "trial")
-    test = trials[trials["phase"] == "test"].sort_values(["participant", "trial"], kind="stable")
-    changed = (test["response"] != test["response"].shift()) | (
-        test["participant"] != test["participant"].shift()
-    )
-    runs = test.groupby([test["participant"], changed.cumsum()]).size()
-    return runs.groupby(level=0).max()
+    """Seconds from consent to the end of instructions and quiz."""
+    _need(participants, "consented_at", "assigned_at")
+    return _seconds(participants, "consented_at", "assigned_at")
+
+
+def same_response(
+    trials: pd.DataFrame, participants: pd.DataFrame, events: pd.DataFrame
+) -> pd.Series:
+    """Share of test trials with the most frequent response."""
+    _need(trials, "response")
+    test = trials[(trials["phase"] == "test") & trials["response"].notna()]
+    counts = test.groupby(["participant", "response"], observed=True).size()
+    return counts.groupby(level=0).max() / counts.groupby(level=0).sum()
 
 
 CHECKS: Mapping[str, Check] = {
-    "catch_accuracy": catch_accuracy,
-    "practice_accuracy": practice_accuracy,
     "practice_attempts": practice_attempts,
-    "test_trials": test_trials,
-    "median_rt_ms": median_rt_ms,
+    "practice_accuracy": practice_accuracy,
+    "catch_accuracy": catch_accuracy,
+    "test_accuracy": test_accuracy,
+    "instruction_s": instruction_s,
     "total_s": total_s,
-    "longest_same_response": longest_same_response,
+    "median_rt_ms": median_rt_ms,
+    "same_response": same_response,
+    "n_test_trials": n_test_trials,
 }
 
 
@@ -93,8 +106,8 @@ def check_values(
 ) -> pd.Series:
     """A check's value for every participant, indexed by participant; missing where unknown.
 
-    A column of the participants' table with the check's name is taken as it is: the server
-    measured it while the person was there.
+    The value that was stored while the person was there (column ``check_NAME`` of the participants)
+    comes first; where there is none it is computed.
 
     Raises
     ------
@@ -102,13 +115,27 @@ def check_values(
         If neither the data nor this program know the check.
     """
     people = pd.Index(participants["participant"], name="participant")
-    if name in participants:
-        stored = pd.to_numeric(participants[name], errors="coerce")
-        return pd.Series(stored.to_numpy(dtype=float), index=people, name=name)
+    column = f"check_{name}"
+    stored = pd.Series(float("nan"), index=people)
+    if column in participants:
+        stored[:] = pd.to_numeric(participants[column], errors="coerce").to_numpy(dtype=float)
+    if stored.notna().all() and len(stored):
+        return stored.rename(name)
+    try:
+        computed = _computed(name, trials, participants, events).reindex(people)
+    except Unknown:
+        if stored.isna().all():
+            raise
+        return stored.rename(name)
+    return stored.fillna(computed).rename(name)
+
+
+def _computed(
+    name: str, trials: pd.DataFrame, participants: pd.DataFrame, events: pd.DataFrame
+) -> pd.Series:
     if name not in CHECKS:
         raise Unknown(f"check {name!r} is not in the data, and cannot be computed from them")
-    values = CHECKS[name](trials, participants, events)
-    return values.astype("float64").reindex(people).rename(name)
+    return CHECKS[name](trials, participants, events).astype("float64")
 
 
 def _accuracy(trials: pd.DataFrame, phase: str) -> pd.Series:

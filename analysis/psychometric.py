@@ -1,19 +1,21 @@
 """The psychometric function: how the chance of a right answer grows with the stimulus.
 
-    P(correct | x) = guess + (1 − guess − lapse) F(slope · (x − threshold))
+    P(correct | x, c) = guess + (1 − guess − lapse) F(slope · (x − threshold_c))
 
 F is the logistic or the normal distribution function, x the difference in strength of the two
-queries (``strength_gap``, in SDs of the item's activations). Parameters are found by maximum
-likelihood over all answers; any of them can be fixed (guess at 1 / number of options, say). The
-intervals come from a covariance clustered by participant, because one person's answers share that
-person's ability.
+queries (``strength_gap``, in SDs of the item's activations), c the condition. Parameters are found
+by maximum likelihood over all answers; guess and lapse can be fixed (guess at 1 / number of
+options, say). Intervals come from a covariance clustered by participant, because one person's
+answers share that person's ability.
+
+The function is that of the population: people and items that differ make it shallower than one
+person's own (by a factor of about √(1 + .35 s²) on the logistic scale, s their SD in logits).
 
 Source: Wichmann and Hill (2001), Perception & Psychophysics 63, 1293–1313.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal
@@ -23,14 +25,17 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special, stats
 
-from analysis.clustered_logit import NotEstimable, codes
+from analysis.clustered_logit import NotEstimable, cluster_covariance, codes
 
 Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
 Link = Literal["logistic", "normal"]
-PARAMETERS = ("guess", "lapse", "slope", "threshold")
-BOUNDS = ((0.0, 0.6), (0.0, 0.6), (1e-3, 50.0), (-10.0, 10.0))
+RATES = ("guess", "lapse")
+SLOPE = 2
+RATE_BOUNDS, SLOPE_BOUNDS, THRESHOLD_BOUNDS = (0.0, 0.6), (1e-3, 50.0), (-10.0, 10.0)
 """Where free parameters may lie, in units of the standardised stimulus."""
-STARTS = tuple(product((0.3,), (0.02, 0.1), (0.5, 1.5, 4.0), (-1.0, 0.0)))
+STARTS = tuple(product((0.02, 0.1), (0.5, 1.5, 4.0), (-1.0, 0.0)))
+"""Lapse, slope and threshold to start from."""
 BINS = 200
 EDGE = 1e-9
 
@@ -41,46 +46,35 @@ class Psychometric:
 
     Attributes
     ----------
-    guess, lapse, slope, threshold : parameters; slope per unit of x on the scale of F.
+    table : one row a parameter (``guess``, ``lapse``, ``slope``, then a ``threshold`` for each
+        condition): ``parameter``, ``condition``, ``value``, ``low``, ``high``, ``fixed``,
+        ``at_edge`` (ended at a bound, so that its interval means little).
     link : which F.
-    fixed : names of parameters that were not fitted.
-    low, high : ends of the interval of each fitted parameter, by name.
     log_likelihood, n, n_participants : of the fit.
-    at_edge : fitted parameters that ended at a bound, so that their interval means little.
     """
 
-    guess: float
-    lapse: float
-    slope: float
-    threshold: float
+    table: pd.DataFrame
     link: Link
-    fixed: tuple[str, ...]
-    low: Mapping[str, float]
-    high: Mapping[str, float]
     log_likelihood: float
     n: int
     n_participants: int
-    at_edge: tuple[str, ...] = ()
 
-    def __call__(self, x: ArrayLike) -> Floats:
-        """P(correct) at each x."""
-        return _probability(
-            np.array([self.guess, self.lapse, self.slope, self.threshold]),
-            np.asarray(x, dtype=float),
-            self.link,
-        )
+    def __call__(self, x: ArrayLike, condition: str | None = None) -> Floats:
+        """P(correct) at each x, of one condition (the first one if not given)."""
+        guess, lapse, slope = (self.value(name) for name in ("guess", "lapse", "slope"))
+        argument = slope * (np.asarray(x, dtype=float) - self.value("threshold", condition))
+        return np.asarray(guess + (1 - guess - lapse) * _cdf(argument, self.link)[0])
+
+    def value(self, parameter: str, condition: str | None = None) -> float:
+        """A parameter's value."""
+        rows = self.table["parameter"] == parameter
+        if condition is not None:
+            rows &= self.table["condition"] == condition
+        return float(self.table.loc[rows, "value"].iloc[0])
 
     def to_frame(self) -> pd.DataFrame:
         """One row a parameter."""
-        return pd.DataFrame(
-            {
-                "parameter": list(PARAMETERS),
-                "value": [getattr(self, name) for name in PARAMETERS],
-                "low": [self.low.get(name, float("nan")) for name in PARAMETERS],
-                "high": [self.high.get(name, float("nan")) for name in PARAMETERS],
-                "fixed": [name in self.fixed for name in PARAMETERS],
-            }
-        )
+        return self.table
 
 
 def fit_psychometric(
@@ -88,7 +82,9 @@ def fit_psychometric(
     correct: ArrayLike,
     *,
     cluster: ArrayLike,
-    fixed: Mapping[str, float] | None = None,
+    condition: ArrayLike | None = None,
+    guess: float | None = None,
+    lapse: float | None = None,
     link: Link = "logistic",
     level: float = 0.95,
 ) -> Psychometric:
@@ -97,7 +93,8 @@ def fit_psychometric(
     Parameters
     ----------
     x, correct, cluster : (N,) stimulus, answer in {0, 1}, and who gave it.
-    fixed : parameters that are known, such as ``{"guess": 0.5}``.
+    condition : (N,) conditions with a threshold each; one threshold without.
+    guess, lapse : fitted unless given.
 
     Raises
     ------
@@ -110,164 +107,170 @@ def fit_psychometric(
     >>> x = rng.uniform(0, 4, 40_000)
     >>> truth = 0.5 + (1 - 0.5 - 0.03) * special.expit(2.0 * (x - 1.5))
     >>> fit = fit_psychometric(x, rng.random(40_000) < truth, cluster=np.arange(40_000) // 100,
-    ...                        fixed={"guess": 0.5})
-    >>> round(fit.slope, 1), round(fit.threshold, 1), round(fit.lapse, 2)
-    (2.0, 1.5, 0.03)
+    ...                        guess=0.5)
+    >>> [round(float(value), 2) for value in fit.table["value"]]
+    [0.5, 0.03, 2.02, 1.5]
     """
-    known = dict(fixed or {})
-    unknown = sorted(set(known) - set(PARAMETERS))
-    if unknown:
-        raise ValueError(f"{unknown[0]!r} is no parameter; there are {', '.join(PARAMETERS)}")
     stimulus, answers = np.asarray(x, dtype=float), np.asarray(correct, dtype=float)
-    who = codes(cluster)
     _require_variation(stimulus, answers)
+    labels = np.full(len(stimulus), "all") if condition is None else np.asarray(condition)
+    names = [str(name) for name in pd.unique(pd.Series(labels))]
     centre, spread = float(stimulus.mean()), float(stimulus.std())
     z = (stimulus - centre) / spread
-    free = [i for i, name in enumerate(PARAMETERS) if name not in known]
-
-    model = _Model(
-        known=np.array([known.get(name, np.nan) for name in PARAMETERS]),
-        free=np.array(free),
-        centre=centre,
-        spread=spread,
+    model = _Model((guess, lapse), len(names), link)
+    data = (z, answers, np.ones_like(z), codes(labels))
+    found = [_minimise(model, model.start(*start), _in_bins(*data)) for start in STARTS]
+    best = _minimise(model, min(found, key=lambda result: float(result.fun)).x, data)
+    covariance = model.covariance(best.x, z, answers, data[3], codes(cluster))
+    people = int(codes(cluster).max()) + 1
+    return Psychometric(
+        table=_table(model, best.x, covariance, names, centre, spread, people, level),
         link=link,
+        log_likelihood=-float(best.fun) * len(z),
+        n=len(z),
+        n_participants=people,
     )
-    bounds = [BOUNDS[i] for i in free]
-    coarse = _in_bins(z, answers)
-    found = [
-        optimize.minimize(
-            model.loss, np.array(start)[free], coarse, jac=True, bounds=bounds, method="L-BFGS-B"
-        )
-        for start in STARTS
-    ]
-    best = optimize.minimize(
-        model.loss,
-        min(found, key=lambda result: float(result.fun)).x,
-        (z, answers, np.ones_like(z)),
-        jac=True,
-        bounds=bounds,
-        method="L-BFGS-B",
-        options={"ftol": 1e-13, "gtol": 1e-9},
-    )
-    covariance = model.covariance(best.x, z, answers, who)
-    return _result(model, best.x, covariance, -float(best.fun), len(z), int(who.max()) + 1, level)
 
 
 @dataclass(frozen=True)
 class _Model:
     """The function in units of z = (x − centre) / spread, where every parameter is of order one.
 
-    ``known`` holds fixed parameters in units of x and NaN for free ones.
+    The parameters are guess, lapse, slope, threshold_1 … threshold_C; rates may be fixed.
     """
 
-    known: Floats
-    free: NDArray[np.int64]
-    centre: float
-    spread: float
+    rates: tuple[float | None, float | None]
+    n_conditions: int
     link: Link
 
+    @property
+    def free(self) -> list[int]:
+        """Positions of the fitted parameters."""
+        fixed = [i for i, rate in enumerate(self.rates) if rate is not None]
+        return [i for i in range(SLOPE + 1 + self.n_conditions) if i not in fixed]
+
+    @property
+    def bounds(self) -> list[tuple[float, float]]:
+        """Of the fitted parameters."""
+        every = [RATE_BOUNDS, RATE_BOUNDS, SLOPE_BOUNDS] + [THRESHOLD_BOUNDS] * self.n_conditions
+        return [every[i] for i in self.free]
+
+    def start(self, lapse: float, slope: float, threshold: float) -> Floats:
+        """Fitted parameters to start from."""
+        every = np.array([0.3, lapse, slope] + [threshold] * self.n_conditions)
+        return every[self.free]
+
     def full(self, values: Floats) -> Floats:
-        """All four parameters in units of z."""
-        theta = self.known.copy()
-        theta[2], theta[3] = theta[2] * self.spread, (theta[3] - self.centre) / self.spread
+        """All parameters."""
+        theta = np.array([*(rate or 0.0 for rate in self.rates), 0.0] + [0.0] * self.n_conditions)
         theta[self.free] = values
         return theta
 
-    def gradient(self, values: Floats, z: Floats) -> tuple[Floats, Floats]:
-        """P (N,) kept off 0 and 1, and dP/d(free parameters) (N, f)."""
-        guess, lapse, slope, threshold = self.full(values)
-        argument = slope * (z - threshold)
-        if self.link == "logistic":
-            f = special.expit(argument)
-            density = f * (1 - f)
-        else:
-            f = special.ndtr(argument)
-            density = np.exp(-(argument**2) / 2) / np.sqrt(2 * np.pi)
+    def gradient(self, values: Floats, z: Floats, group: Codes) -> tuple[Floats, Floats]:
+        """P (N,) kept off 0 and 1, and dP / d(fitted parameters) (N, f)."""
+        theta = self.full(values)
+        guess, lapse, slope, thresholds = theta[0], theta[1], theta[SLOPE], theta[SLOPE + 1 :]
+        distance = z - thresholds[group]
+        f, density = _cdf(slope * distance, self.link)
         reach = (1 - guess - lapse) * density
-        columns = np.column_stack([1 - f, -f, reach * (z - threshold), -reach * slope])
+        of_thresholds = np.zeros((len(z), self.n_conditions))
+        of_thresholds[np.arange(len(z)), group] = -reach * slope
+        columns = np.column_stack([1 - f, -f, reach * distance, of_thresholds])
         p = np.clip(guess + (1 - guess - lapse) * f, EDGE, 1 - EDGE)
         return p, columns[:, self.free]
 
     def loss(
-        self, values: Floats, z: Floats, share: Floats, weight: Floats
+        self, values: Floats, z: Floats, share: Floats, weight: Floats, group: Codes
     ) -> tuple[float, Floats]:
         """Mean negative log-likelihood of shares of right answers, and its gradient."""
-        p, gradient = self.gradient(values, z)
+        p, gradient = self.gradient(values, z, group)
         total = weight.sum()
         value = -(weight * (share * np.log(p) + (1 - share) * np.log1p(-p))).sum() / total
         slope = -((weight * (share - p) / (p * (1 - p))) @ gradient) / total
         return float(value), slope
 
     def covariance(
-        self, values: Floats, z: Floats, answers: Floats, who: NDArray[np.int64]
+        self, values: Floats, z: Floats, answers: Floats, group: Codes, who: Codes
     ) -> Floats:
         """Clustered sandwich: expected information outside, scores summed by person inside."""
-        p, gradient = self.gradient(values, z)
+        p, gradient = self.gradient(values, z, group)
         weight = 1 / (p * (1 - p))
         bread = np.linalg.pinv((gradient * weight[:, None]).T @ gradient)
-        scores = gradient * ((answers - p) * weight)[:, None]
-        people = int(who.max()) + 1
-        sums = np.column_stack([np.bincount(who, weights=s, minlength=people) for s in scores.T])
-        correction = people / (people - 1) if people > 1 else float("nan")
-        return np.asarray(bread @ (sums.T @ sums) @ bread * correction)
+        return cluster_covariance(np.asarray(bread), gradient * ((answers - p) * weight)[:, None], who)
 
 
-def _in_bins(z: Floats, answers: Floats) -> tuple[Floats, Floats, Floats]:
-    """Mean stimulus, share of right answers and size of bins, for finding where to start."""
-    order = np.argsort(z, kind="stable")
-    parts = np.array_split(order, min(BINS, len(z)))
-    means = [(z[part].mean(), answers[part].mean(), float(len(part))) for part in parts]
-    x, share, size = np.array(means).T
-    return x, share, size
-
-
-def _result(
-    model: _Model,
-    values: Floats,
-    covariance: Floats,
-    mean_log_likelihood: float,
-    n: int,
-    people: int,
-    level: float,
-) -> Psychometric:
-    """Back to the units of x."""
-    scale = ((0.0, 1.0), (0.0, 1.0), (0.0, 1 / model.spread), (model.centre, model.spread))
-    quantile = float(stats.t.ppf(0.5 + level / 2, max(people - 1, 1)))
-    theta = dict(zip(PARAMETERS, (float(value) for value in model.known), strict=True))
-    low: dict[str, float] = {}
-    high: dict[str, float] = {}
-    edges = []
-    for position, i in enumerate(int(i) for i in model.free):
-        name, (shift, factor) = PARAMETERS[i], scale[i]
-        theta[name] = shift + factor * float(values[position])
-        variance = float(covariance[position, position])
-        half = quantile * factor * np.sqrt(variance) if variance > 0 else float("nan")
-        low[name], high[name] = float(theta[name] - half), float(theta[name] + half)
-        if i < 2:
-            low[name], high[name] = max(low[name], 0.0), min(high[name], 1.0)
-        if min(abs(values[position] - end) for end in BOUNDS[i]) < 1e-6:
-            edges.append(name)
-    return Psychometric(
-        guess=theta["guess"],
-        lapse=theta["lapse"],
-        slope=theta["slope"],
-        threshold=theta["threshold"],
-        link=model.link,
-        fixed=tuple(name for i, name in enumerate(PARAMETERS) if i not in model.free),
-        low=low,
-        high=high,
-        log_likelihood=mean_log_likelihood * n,
-        n=n,
-        n_participants=people,
-        at_edge=tuple(edges),
+def _minimise(
+    model: _Model, start: Floats, data: tuple[Floats, Floats, Floats, Codes]
+) -> optimize.OptimizeResult:
+    return optimize.minimize(
+        model.loss,
+        start,
+        data,
+        jac=True,
+        bounds=model.bounds,
+        method="L-BFGS-B",
+        options={"ftol": 1e-13, "gtol": 1e-8},
     )
 
 
-def _probability(theta: Floats, x: Floats, link: Link) -> Floats:
-    guess, lapse, slope, threshold = theta
-    argument = slope * (x - threshold)
-    f = special.expit(argument) if link == "logistic" else special.ndtr(argument)
-    return np.asarray(guess + (1 - guess - lapse) * f)
+def _cdf(argument: Floats, link: Link) -> tuple[Floats, Floats]:
+    """F and its derivative."""
+    if link == "normal":
+        return special.ndtr(argument), np.exp(-(argument**2) / 2) / np.sqrt(2 * np.pi)
+    f = special.expit(argument)
+    return f, f * (1 - f)
+
+
+def _in_bins(
+    z: Floats, answers: Floats, weight: Floats, group: Codes
+) -> tuple[Floats, Floats, Floats, Codes]:
+    """The data in bins of similar stimuli, for finding where to start."""
+    order = np.lexsort((z, group))
+    ends = np.flatnonzero(np.diff(group[order])) + 1
+    parts = [
+        part for own in np.split(order, ends) for part in np.array_split(own, min(BINS, len(own)))
+    ]
+    rows = np.array([(z[part].mean(), answers[part].mean(), len(part)) for part in parts])
+    of_part = np.array([group[part[0]] for part in parts], dtype=np.int64)
+    return rows[:, 0], rows[:, 1], rows[:, 2], of_part
+
+
+def _table(
+    model: _Model,
+    values: Floats,
+    covariance: Floats,
+    names: list[str],
+    centre: float,
+    spread: float,
+    people: int,
+    level: float,
+) -> pd.DataFrame:
+    """Back to the units of x."""
+    theta = model.full(values)
+    shift = np.array([0.0, 0.0, 0.0] + [centre] * len(names))
+    factor = np.array([1.0, 1.0, 1 / spread] + [spread] * len(names))
+    half = np.full(len(theta), np.nan)
+    edge = np.zeros(len(theta), dtype=bool)
+    variance = np.diag(covariance)
+    quantile = float(stats.t.ppf(0.5 + level / 2, people - 1)) if people > 1 else float("nan")
+    half[model.free] = quantile * np.sqrt(np.where(variance > 0, variance, np.nan))
+    edge[model.free] = [
+        min(abs(value - end) for end in ends) < 1e-6
+        for value, ends in zip(values, model.bounds, strict=True)
+    ]
+    low, high = shift + factor * (theta - half), shift + factor * (theta + half)
+    low[:SLOPE], high[:SLOPE] = low[:SLOPE].clip(0, 1), high[:SLOPE].clip(0, 1)
+    return pd.DataFrame(
+        {
+            "parameter": [*RATES, "slope"] + ["threshold"] * len(names),
+            "condition": [""] * (SLOPE + 1) + names,
+            "value": shift + factor * theta,
+            "low": low,
+            "high": high,
+            "fixed": [i not in model.free for i in range(len(theta))],
+            "at_edge": edge,
+        }
+    )
 
 
 def _require_variation(stimulus: Floats, answers: Floats) -> None:
