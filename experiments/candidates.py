@@ -177,7 +177,7 @@ Query = Literal["any", "extreme", "close"]
 
 @dataclass(frozen=True)
 class Draw:
-    """Candidates of one trial: a query and references of each side, all of different photographs."""
+    """Candidates of one trial, all of different photographs."""
 
     strong_query: int
     weak_query: int

@@ -1,8 +1,8 @@
 """Writing a data set, a row at a time, in constant memory.
 
-The folder follows Psych-DS: a ``dataset_description.json``, tables ``data/study-NAME_WHAT_data.csv``
-with the same tables as Parquet, a codebook, the frozen ``study.toml``, and ``manifest.json`` with
-row counts and checksums. The simulator and the server's export both use :class:`DatasetWriter`.
+The folder follows Psych-DS: a ``dataset_description.json``, tables
+``data/study-NAME_WHAT_data.csv`` with the same tables as Parquet, a codebook, the frozen
+``study.toml``, and ``manifest.json`` with row counts and checksums. The simulator and the server's export both use :class:`DatasetWriter`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
+from experiments.checks import check_columns
 from experiments.folders import replace_folder, require_free
 from experiments.records import EVENTS, PARTICIPANTS, Column, trial_columns
 from lens_core.atlas import LensError
@@ -53,7 +54,8 @@ class DatasetWriter:
     ----------
     out : folder to write.
     study : the study that the data belong to.
-    extra_participant_columns : demographics and provider columns, after the common ones.
+    extra_participant_columns : demographics and provider columns, after the common ones and the
+        values of the study's checks (``check_NAME``).
     description : facts for ``dataset_description.json`` besides the usual ones.
     force : replace what is there.
 
@@ -83,7 +85,11 @@ class DatasetWriter:
         self.force = force
         self.description = dict(description or {})
         self._columns = {
-            "participants": (*PARTICIPANTS, *extra_participant_columns),
+            "participants": (
+                *PARTICIPANTS,
+                *check_columns(study.config),
+                *extra_participant_columns,
+            ),
             "trials": trial_columns(study.paradigm),
             "events": EVENTS,
         }
@@ -180,7 +186,9 @@ class _Table:
         self._known = frozenset(column.name for column in columns)
         self._schema = pa.schema([(c.name, kinds.get(c.kind, pa.string())) for c in columns])
         self._pending: list[dict[str, Any]] = []
-        self._csv_file: IO[str] = Path(f"{stem}.csv").open("w", encoding="utf-8", newline="")
+        self._csv_file: IO[str] = Path(f"{stem}.csv").open(  # noqa: SIM115 - kept open, see close
+            "w", encoding="utf-8", newline=""
+        )
         self._csv = csv.writer(self._csv_file, lineterminator="\n")
         self._csv.writerow([column.name for column in columns])
         self._parquet = pq.ParquetWriter(f"{stem}.parquet", self._schema, compression="zstd")

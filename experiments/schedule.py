@@ -61,6 +61,23 @@ class ScheduledTrial:
         content["stimuli"] = {slot: list(ids) for slot, ids in self.stimuli.items()}
         return content
 
+    def row(self) -> dict[str, Any]:
+        """The exported columns that the schedule decides."""
+        return {
+            "condition": self.condition,
+            "session": self.session,
+            "block": self.block,
+            "phase": self.phase,
+            "trial": self.trial,
+            "attempt": self.attempt,
+            "item": self.item,
+            "source_image": self.source_image,
+            "n_options": self.n_options,
+            "option_order": list(self.option_order),
+            "correct_response": self.correct_response,
+            **self.columns,
+        }
+
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> ScheduledTrial:
         """The inverse of :meth:`to_dict`."""

@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 import tomli_w
 from pydantic import ValidationError
 
+from experiments.checks import require_known
 from experiments.design import StudyConfig
 from experiments.paradigms import Paradigm, get_paradigm
 from lens_core.atlas import LensError
@@ -191,9 +192,11 @@ def read_config(root: Path) -> tuple[StudyConfig, Paradigm]:
         raise LensError(f"{file} is not valid TOML: {error}") from error
     task = get_paradigm(str(content.get("paradigm", "")))
     try:
-        return task.config_model.model_validate(content), task
+        config = task.config_model.model_validate(content)
     except ValidationError as error:
         raise LensError(f"{file}: {first_fault(error)}") from error
+    require_known(config)
+    return config, task
 
 
 def first_fault(error: ValidationError) -> str:
@@ -244,7 +247,9 @@ def files_hash(files: Mapping[str, str]) -> str:
 def part_hashes(config: StudyConfig, files: Mapping[str, str]) -> dict[str, str]:
     """A hash of each part that must not change, so that a difference can be named."""
     content = config.model_dump(mode="json")
-    plan = {"design": ("paradigm", "seed", "design", "conditions", "practice", "session")}
+    plan: dict[str, tuple[str, ...]] = {
+        "design": ("paradigm", "seed", "design", "conditions", "practice", "session")
+    }
     plan |= {"exclusions": ("exclusions",), "analysis": ("analysis",)}
     parts = {
         name: files_hash({field: sha256_bytes(canonical_json(content[field])) for field in fields})

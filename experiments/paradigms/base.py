@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from experiments.design import StudyConfig
-from experiments.records import Column, PARADIGM_COLUMNS
+from experiments.records import PARADIGM_COLUMNS, Column
 from experiments.schedule import ScheduledTrial
 from lens_core.atlas import Track, no_track
 
@@ -48,7 +48,7 @@ class Percept:
     strengths : activation of each option from left to right, in SDs of the item's activations.
     seen_among_references : for each option, whether the same picture is on the screen already,
         together with what that tells about it: 1 strong, -1 weak, 0 not there.
-    item, condition, phase : for random and planted effects.
+    item, condition, phase, attempt : for random and planted effects, and for memory.
     confidence_steps : 0 if confidence is not asked.
     """
 
@@ -57,6 +57,7 @@ class Percept:
     item: str
     condition: str
     phase: str
+    attempt: int
     confidence_steps: int
 
 
@@ -78,6 +79,10 @@ class Paradigm(ABC):
     @abstractmethod
     def build(self, request: BuildRequest, track: Track = no_track) -> Study:
         """Write a study folder: configuration, pool of trials, key, universe, stimuli."""
+
+    @abstractmethod
+    def stimuli_of(self, template: Mapping[str, Any]) -> list[str]:
+        """Stimuli that a row of the pool of trials shows."""
 
     @abstractmethod
     def schedule(self, study: Study, cell: str, seed: int) -> tuple[ScheduledTrial, ...]:
@@ -102,6 +107,10 @@ class Paradigm(ABC):
         LensError
             If the response is not one that this trial allows.
         """
+
+    @abstractmethod
+    def raw_response(self, choice: int, confidence: int | None) -> dict[str, Any]:
+        """What the browser would send for the option at position ``choice``."""
 
     @abstractmethod
     def percept(self, trial: ScheduledTrial, study: Study) -> Percept:

@@ -94,6 +94,10 @@ class TwoAfc(Paradigm):
 
         return build_two_afc(request, track)
 
+    def stimuli_of(self, template: Mapping[str, Any]) -> list[str]:
+        options = [template["option_a"], template["option_b"]]
+        return [*template["strong"], *template["weak"], *options]
+
     def schedule(self, study: Study, cell: str, seed: int) -> tuple[ScheduledTrial, ...]:
         design = design_of(study)
         conditions = _conditions(study, cell, seed)
@@ -178,10 +182,13 @@ class TwoAfc(Paradigm):
             confidence=None if confidence is None else float(confidence),
         )
 
+    def raw_response(self, choice: int, confidence: int | None) -> dict[str, Any]:
+        return {"choice": choice} | ({} if confidence is None else {"confidence": confidence})
+
     def percept(self, trial: ScheduledTrial, study: Study) -> Percept:
         pool = pool_of(study)
-        references = {stimulus: 1 for stimulus in trial.stimuli["strong"]}
-        references |= {stimulus: -1 for stimulus in trial.stimuli["weak"]}
+        references = dict.fromkeys(trial.stimuli["strong"], 1)
+        references |= dict.fromkeys(trial.stimuli["weak"], -1)
         return Percept(
             strengths=tuple(pool.strengths[trial.item, s] for s in trial.option_order),
             seen_among_references=tuple(
@@ -190,6 +197,7 @@ class TwoAfc(Paradigm):
             item=trial.item,
             condition=trial.condition,
             phase=trial.phase,
+            attempt=trial.attempt,
             confidence_steps=int(trial.display["confidence_steps"]),
         )
 

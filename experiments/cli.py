@@ -1,0 +1,207 @@
+"""``lens study new``, ``check``, ``freeze`` and ``simulate``."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lens_core.atlas.errors import LensError
+
+if TYPE_CHECKING:
+    from webapp.cli import Terminal
+
+STUDY = click.argument("study", type=click.Path(path_type=Path))
+
+
+@click.command("new")
+@click.argument("paradigm")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="Study folder to write."
+)
+@click.option(
+    "--atlas",
+    "atlases",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Atlas to draw stimuli from; may repeat.",
+)
+@click.option("--stimuli", type=click.Path(path_type=Path), help="Table of trials (CSV) instead.")
+@click.option("--generator", help="Stimulus generator instead.")
+@click.option("--name", help="Name in addresses and data, [a-z0-9-]; default: the folder's.")
+@click.option("--title", help="Title for people; default: the name.")
+@click.option("--seed", default=0, show_default=True, help="Of everything that is drawn.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="A field of the design, e.g. --set n_trials=20; may repeat.",
+)
+@click.option("--force", is_flag=True, help="Replace what is in the folder.")
+@click.pass_obj
+def new(
+    terminal: Terminal,
+    paradigm: str,
+    out: Path,
+    atlases: tuple[Path, ...],
+    stimuli: Path | None,
+    generator: str | None,
+    name: str | None,
+    title: str | None,
+    seed: int,
+    settings: tuple[str, ...],
+    force: bool,
+) -> None:
+    """Make a study of PARADIGM (two_afc) from an atlas.
+
+    Everything it holds can be changed in study.toml until it is frozen.
+    """
+    from experiments.paradigms import BuildRequest, get_paradigm
+
+    if generator is not None:
+        raise LensError(f"--generator {generator}: no paradigm uses a generator yet; give --atlas")
+    if seed < 0:
+        raise LensError(f"--seed {seed}: must be 0 or more")
+    name = name if name is not None else default_name(out)
+    request = BuildRequest(
+        out=out,
+        name=name,
+        title=title or name,
+        atlases=atlases,
+        table=stimuli,
+        seed=seed,
+        design=dict(parse_setting(setting) for setting in settings),
+        force=force,
+    )
+    study = get_paradigm(paradigm).build(request, terminal.track)
+    for note in study.config.source.notes:
+        terminal.note(f"note: {note}")
+    items = {row["item"] for row in study.templates}
+    click.echo(
+        f"{out}: {len(study.conditions)} conditions ({', '.join(study.conditions)}), "
+        f"{len(items)} items, {len(study.templates)} trials in the pool, "
+        f"{len(study.stimulus_ids)} stimuli"
+    )
+
+
+@click.command("check")
+@STUDY
+def check(study: Path) -> None:
+    """Audit the design of STUDY; exit code 1 if it must not be run like this."""
+    from experiments.audit import audit_study
+    from experiments.study import Study
+
+    opened = Study.open(study)
+    findings = audit_study(opened)
+    for finding in findings:
+        click.echo(f"{finding.level}: {finding.check}: {finding.text}")
+    errors = sum(finding.level == "error" for finding in findings)
+    if errors:
+        click.echo(f"{study}: {errors} errors: do not run this study")
+        raise SystemExit(1)
+    warnings = sum(finding.level == "warning" for finding in findings)
+    state = "frozen" if opened.frozen else "not frozen yet"
+    click.echo(f"{study}: sound, {warnings} warnings, {state}")
+
+
+@click.command("freeze")
+@STUDY
+@click.option("--force", is_flag=True, help="Freeze although the audit found errors.")
+@click.pass_obj
+def freeze(terminal: Terminal, study: Path, force: bool) -> None:
+    """Freeze STUDY: check it, then let no byte change any more."""
+    from experiments.audit import audit_study
+    from experiments.study import Study, freeze_study
+
+    opened = Study.open(study)
+    if not opened.frozen:
+        errors = [finding for finding in audit_study(opened) if finding.level == "error"]
+        for finding in errors:
+            terminal.note(f"{finding.level}: {finding.check}: {finding.text}")
+        if errors and not force:
+            click.echo(f"{study}: not frozen, the audit found {len(errors)} errors")
+            raise SystemExit(1)
+    frozen = freeze_study(study)
+    click.echo(f"{study}: frozen on {frozen.frozen_at}, {frozen.hash}")
+
+
+@click.command("simulate")
+@STUDY
+@click.option("--participants", required=True, type=click.IntRange(min=1), help="How many people.")
+@click.option("--observer", default="psychometric", show_default=True, help="Kind of participant.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Data set to write.")
+@click.option("--seed", default=0, show_default=True, help="Of people, items and answers.")
+@click.option(
+    "--accuracy",
+    default=0.72,
+    show_default=True,
+    help="Expected accuracy in the reference condition (psychometric).",
+)
+@click.option(
+    "--effect",
+    default=0.0,
+    show_default=True,
+    help="Planted log odds of the other conditions minus the reference's (psychometric).",
+)
+@click.option("--server", help="Address of a running server to rehearse against.")
+@click.option("--force", is_flag=True, help="Replace what is in the folder.")
+@click.pass_obj
+def simulate(
+    terminal: Terminal,
+    study: Path,
+    participants: int,
+    observer: str,
+    out: Path,
+    seed: int,
+    accuracy: float,
+    effect: float,
+    server: str | None,
+    force: bool,
+) -> None:
+    """Send simulated people through STUDY's own schedules and scoring."""
+    from experiments.observers import Psychometric, get_observer
+    from experiments.simulate import simulate as run
+    from experiments.study import Study
+    from experiments.truth import calibrated, truth
+
+    if server is not None:
+        raise LensError(f"--server {server}: rehearsing over HTTP is not built yet; leave it out")
+    if seed < 0:
+        raise LensError(f"--seed {seed}: must be 0 or more")
+    opened = Study.open(study)
+    kind = get_observer(observer)
+    if not opened.frozen:
+        terminal.note(f"note: {study} is not frozen; its data belong to no fixed study")
+    if isinstance(kind, Psychometric):
+        kind = calibrated(opened, kind, accuracy, effect)
+        planted = ", ".join(f"{k} {v:.3f}" for k, v in truth(opened, kind).accuracy.items())
+        terminal.note(f"expected accuracy: {planted}")
+    run(opened, participants, kind, seed, out, terminal.track, force)
+    click.echo(f"{out}: {participants} simulated participants of {opened.name}")
+
+
+def default_name(out: Path) -> str:
+    """A study's name from its folder's."""
+    name = re.sub(r"[^a-z0-9]+", "-", out.absolute().name.lower()).strip("-")[:64]
+    return name or "study"
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """``FIELD=VALUE`` with a TOML value; what is no TOML is text.
+
+    Raises
+    ------
+    LensError
+        If there is no ``=``.
+    """
+    field, equals, value = text.partition("=")
+    if not equals or not field.strip():
+        raise LensError(f"--set {text}: write FIELD=VALUE, e.g. --set n_trials=20")
+    try:
+        return field.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return field.strip(), value
