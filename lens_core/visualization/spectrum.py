@@ -141,17 +141,19 @@ def resize_magnitude(magnitude: Tensor, size_px: int) -> Tensor:
     middle_y, middle_x = height // 2, width // 2
     ring = flat[..., middle_y - 1 : middle_y + 2, middle_x - 1 : middle_x + 2].sum((-2, -1))
     flat[..., middle_y, middle_x] = ring / 8  # 0 so far: replaced by the mean of its neighbours
-    fy = torch.fft.fftfreq(size_px, device=flat.device) * height + middle_y
-    fx = torch.fft.rfftfreq(size_px, device=flat.device) * width + middle_x
+    # One line more on each side, as frequencies go on: the highest of them then has neighbours.
+    flat = torch.nn.functional.pad(flat[None], (1, 1, 1, 1), mode="circular")
+    fy = torch.fft.fftfreq(size_px, device=flat.device) * height + middle_y + 1
+    fx = torch.fft.rfftfreq(size_px, device=flat.device) * width + middle_x + 1
     grid = torch.stack(
         [
-            (fx / (width - 1) * 2 - 1).expand(size_px, -1),
-            (fy / (height - 1) * 2 - 1)[:, None].expand(-1, len(fx)),
+            (fx / (width + 1) * 2 - 1).expand(size_px, -1),
+            (fy / (height + 1) * 2 - 1)[:, None].expand(-1, len(fx)),
         ],
         dim=-1,
     )
     resized = torch.nn.functional.grid_sample(
-        flat[None], grid[None], mode="bilinear", padding_mode="border", align_corners=True
+        flat, grid[None], mode="bilinear", padding_mode="border", align_corners=True
     )[0]
     distance = _distance(size_px, size_px, resized)
     distance[0, 0] = 1.0

@@ -1,0 +1,221 @@
+"""Pictures optimised for concepts and classes."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lens_core.atlas import LensError
+from lens_core.visualization.crops import _by_matrices, _by_sampling, draw_boxes
+from lens_core.visualization.maco import Targets, Visualizations, visualize
+from lens_core.visualization.phase import PhasePictures
+from lens_core.visualization.picture import to_picture, to_pictures
+from lens_core.visualization.settings import MacoSettings
+from lens_core.visualization.spectrum import Spectrum, measure_spectrum
+
+QUICK = MacoSettings(size_px=32, steps=12, crops=3, crop_px=24)
+
+
+class Eye:
+    """A small random network with the classifier's interface, its weights not even frozen."""
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 16, 5, stride=2), nn.ReLU(), nn.Conv2d(16, 8, 3, stride=2), nn.ReLU()
+        )
+        self.top = nn.Linear(8, 4)
+        self.device = torch.device("cpu")
+        self.preprocessing = SimpleNamespace(input_px=24)
+
+    def encode(self, x: Tensor) -> Tensor:
+        answer: Tensor = self.body((x - 0.5) / 0.25)
+        return answer
+
+    def head(self, maps: Tensor) -> Tensor:
+        answer: Tensor = self.top(maps.mean((2, 3)))
+        return answer
+
+
+@pytest.fixture(scope="module")
+def eye() -> Eye:
+    return Eye()
+
+
+@pytest.fixture(scope="module")
+def spectrum() -> Spectrum:
+    generator = torch.Generator().manual_seed(3)
+    rough = torch.rand(8, 3, 8, 8, generator=generator)
+    return measure_spectrum(nn.functional.interpolate(rough, 32, mode="bicubic").clamp(0, 1))
+
+
+@pytest.fixture(scope="module")
+def directions() -> Tensor:
+    return torch.rand(2, 8, generator=torch.Generator().manual_seed(1))
+
+
+def late(made: Visualizations) -> Tensor:
+    """Mean objective over the last quarter of the steps, (k,)."""
+    return made.objective[-len(made.objective) // 4 :].mean(0)
+
+
+@pytest.mark.parametrize("size_px", [32, 33])
+def test_the_magnitude_is_the_templates(spectrum: Spectrum, size_px: int) -> None:
+    """Whatever the phases, up to one factor a picture and the mean that standardizing takes."""
+    pictures = PhasePictures(2, size_px, spectrum, torch.Generator().manual_seed(0))
+    pictures.phase.data *= 7
+    found = torch.fft.rfft2(pictures.decorrelated().detach().double()).abs()
+    template = spectrum.resized(size_px).double().expand_as(found).clone()
+    template[..., 0, 0] = found[..., 0, 0] = 0
+    # The mean over channels is taken jointly, so each channel's zero frequency is free.
+    factor = (found * template).sum((1, 2, 3), keepdim=True) / (template**2).sum((1, 2, 3), True)
+    assert torch.allclose(found, factor * template, rtol=1e-3, atol=1e-3 * float(factor.max()))
+
+
+def test_pictures_lie_in_range_and_have_the_measured_contrast(spectrum: Spectrum) -> None:
+    image = PhasePictures(1, 32, spectrum, torch.Generator().manual_seed(0))().detach()
+    assert image.shape == (1, 3, 32, 32)
+    assert 0 <= image.min() < image.max() <= 1
+    measured = (spectrum.colour @ spectrum.colour.T).diagonal().mean().sqrt()
+    assert float(image.std()) == pytest.approx(float(measured), rel=0.5)
+
+
+def test_only_phases_receive_gradients(eye: Eye, spectrum: Spectrum, directions: Tensor) -> None:
+    visualize(eye, Targets(directions, (1,)), spectrum, QUICK)
+    parameters = [*eye.body.parameters(), *eye.top.parameters()]
+    assert all(parameter.requires_grad for parameter in parameters)
+    assert all(parameter.grad is None for parameter in parameters)
+    pictures = PhasePictures(1, 32, spectrum, torch.Generator())
+    assert [name for name, _ in pictures.named_parameters()] == ["phase"]
+
+
+def test_the_gradient_of_the_phase_is_right(spectrum: Spectrum) -> None:
+    pictures = PhasePictures(1, 8, spectrum, torch.Generator().manual_seed(0)).double()
+
+    def first_colours(phase: Tensor) -> Tensor:
+        made: Tensor = torch.func.functional_call(pictures, {"phase": phase}, ())
+        return made[:, :, 1, :3]
+
+    phase = pictures.phase.detach().clone().requires_grad_()
+    assert torch.autograd.gradcheck(first_colours, (phase,), atol=1e-4)
+
+
+def test_the_same_seed_gives_the_same_picture(
+    eye: Eye, spectrum: Spectrum, directions: Tensor
+) -> None:
+    one, same, other = (
+        visualize(eye, Targets(directions), spectrum, QUICK, seed=seed) for seed in (5, 5, 6)
+    )
+    assert torch.equal(one.images, same.images)
+    assert torch.equal(one.transparency, same.transparency)
+    assert not torch.allclose(one.images, other.images, atol=0.1)
+
+
+def test_the_objective_rises(eye: Eye, spectrum: Spectrum, directions: Tensor) -> None:
+    # The same boxes throughout, so that the steps can be compared.
+    settings = MacoSettings(size_px=32, steps=60, crops=4, crop_px=24, box_from=0.5, box_to=0.5)
+    made = visualize(eye, Targets(directions, (0, 2)), spectrum, settings)
+    assert made.objective.shape == (60, 4)
+    first = made.objective[:5].mean(0)
+    assert (late(made) > first + 0.2 * first.abs()).all()
+
+
+def test_a_picture_excites_its_own_target_most(eye: Eye, spectrum: Spectrum) -> None:
+    settings = MacoSettings(size_px=32, steps=60, crops=4, crop_px=24)
+    made = visualize(eye, Targets(classes=(0, 1, 2, 3)), spectrum, settings)
+    with torch.no_grad():
+        logits = eye.head(eye.encode(made.images))
+    standard = (logits - logits.mean(0)) / logits.std(0)
+    assert (standard.argmax(0) == torch.arange(4)).sum() >= 3
+
+
+def test_together_is_as_good_as_alone(eye: Eye, spectrum: Spectrum, directions: Tensor) -> None:
+    settings = MacoSettings(size_px=32, steps=60, crops=6, crop_px=24)
+    parts = [Targets(directions[:1]), Targets(directions[1:]), Targets(classes=(1,))]
+    together = visualize(eye, Targets(directions, (1,)), spectrum, settings)
+    alone = torch.cat([late(visualize(eye, part, spectrum, settings)) for part in parts])
+    start = together.objective[0]
+    assert torch.allclose(late(together) - start, alone - start, rtol=0.25)
+
+
+def test_a_directions_length_does_not_matter(
+    eye: Eye, spectrum: Spectrum, directions: Tensor
+) -> None:
+    short = visualize(eye, Targets(directions), spectrum, QUICK)
+    long = visualize(eye, Targets(directions * 64), spectrum, QUICK)
+    assert torch.equal(short.images, long.images)
+
+
+def test_a_constant_image_set_gives_no_nan(eye: Eye, directions: Tensor) -> None:
+    flat = measure_spectrum(torch.full((2, 3, 16, 16), 1.0))
+    made = visualize(eye, Targets(directions), flat, QUICK)
+    for tensor in (made.images, made.transparency, made.objective):
+        assert torch.isfinite(tensor).all()
+    assert all(np.isfinite(np.asarray(picture)).all() for picture in to_pictures(made))
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [(Targets(), "nothing"), (Targets(torch.tensor([[1.0] * 8, [0.0] * 8])), "direction 1")],
+)
+def test_impossible_targets(eye: Eye, spectrum: Spectrum, targets: Targets, message: str) -> None:
+    with pytest.raises(LensError, match=message):
+        visualize(eye, targets, spectrum, QUICK)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"steps": 0}, {"size_px": 0}, {"crop_px": 0}, {"box_to": 0.0}, {"box_from": 1.5}]
+)
+def test_impossible_settings(wrong: dict[str, int]) -> None:
+    with pytest.raises(LensError, match=next(iter(wrong))):
+        MacoSettings(**wrong)
+
+
+def test_both_ways_to_crop_agree() -> None:
+    generator = torch.Generator().manual_seed(0)
+    boxes = draw_boxes(2, MacoSettings(crops=3), 0.5, generator)
+    pull = torch.randn(6, 3, 10, 10, generator=generator, dtype=torch.float64)
+    gradients = []
+    for crop in (_by_sampling, _by_matrices):
+        pictures = torch.rand(2, 3, 24, 24, generator=torch.Generator().manual_seed(1)).double()
+        pictures.requires_grad_()
+        crops = crop(pictures, type(boxes)(boxes.centre.double(), boxes.side.double()), 10)
+        gradients.append((crops, *torch.autograd.grad(crops, pictures, pull)))
+    for sampled, multiplied in zip(*gradients, strict=True):
+        assert torch.allclose(sampled, multiplied, atol=1e-9)
+
+
+def test_the_whole_picture_as_a_crop_is_the_picture() -> None:
+    picture = torch.rand(1, 3, 12, 12)
+    settings = MacoSettings(crops=1, box_from=1.0, box_to=1.0, box_sd=0.0)
+    boxes = draw_boxes(1, settings, 0.0, torch.Generator().manual_seed(0))
+    assert torch.allclose(_by_sampling(picture, boxes, 12), picture, atol=1e-5)
+
+
+def test_boxes_stay_inside_and_shrink() -> None:
+    settings = MacoSettings(crops=200, box_from=0.6, box_to=0.2)
+    generator = torch.Generator().manual_seed(0)
+    for progress, mean in ((0.0, 0.6), (0.5, 0.4), (1.0, 0.2)):
+        boxes = draw_boxes(3, settings, progress, generator)
+        half = boxes.side[..., None] / 2
+        assert (boxes.centre - half).min() >= -1e-6
+        assert (boxes.centre + half).max() <= 1 + 1e-6
+        assert float(boxes.side.mean()) == pytest.approx(mean, abs=0.02)
+
+
+def test_opacity_and_contrast_of_the_shown_picture() -> None:
+    image = torch.linspace(0.4, 0.6, 300).reshape(3, 10, 10)
+    transparency = torch.linspace(0, 1, 100).reshape(10, 10)
+    shown = np.asarray(to_picture(image, transparency))
+    assert shown.shape == (10, 10, 4)
+    alpha = shown[..., 3].ravel()
+    assert alpha[0] == 0
+    assert (alpha[80:] == 255).all()
+    assert (alpha[:79] < 255).all()
+    assert alpha[40] == pytest.approx(255 * 40 / 79.2, abs=1)
+    assert shown[..., :3].min() == 0
+    assert shown[..., :3].max() == 255
