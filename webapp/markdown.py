@@ -27,4 +27,4 @@ def render(text: str) -> Markup:
         url_schemes=SCHEMES,
         link_rel="noopener noreferrer",
     )
-    return Markup(clean)  # noqa: S704 - sanitised in the line above
+    return Markup(clean)

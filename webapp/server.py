@@ -58,4 +58,3 @@ def give_access(study_name: str, access: str) -> None:
     session["participants"] = {**session.get("participants", {}), study_name: access}
     # Survives closing the browser, so that whoever comes back finds the place again.
     session.permanent = True
-

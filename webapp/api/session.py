@@ -9,7 +9,6 @@ from flask import Blueprint, Response, jsonify, request, url_for
 from flask_wtf.csrf import validate_csrf
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import BadRequest
-from wtforms.validators import ValidationError as FormError
 
 from experiments.schedule import ScheduledTrial
 from experiments.study import Study
@@ -18,7 +17,7 @@ from webapp.server import access_of, the_server
 from webapp.services import events as event_service
 from webapp.services import responses, sessions
 from webapp.services.arrivals import by_access
-from webapp.services.errors import Conflict, Missing, Refused
+from webapp.services.errors import Conflict, Missing, Refused, Unusable
 
 from .errors import Ended
 
@@ -150,11 +149,9 @@ def answer(sid: str, index: int) -> Response:
             saved = responses.save(
                 db, visit.study, visit.session_id, index, given, lease=server.lease(visit.study)
             )
-    except (Conflict, Missing):
+    except (Conflict, Missing, Unusable):
         raise
     except Refused as refused:
-        if isinstance(refused, responses.Unusable):
-            raise
         raise Ended(refused.reason, visit.study_name) from refused
     reply: dict[str, Any] = {"saved": True, "index": saved.index, "next": saved.next}
     if saved.feedback:
@@ -171,7 +168,7 @@ def keep_events(sid: str) -> Response:
     token = request.headers.get("X-CSRFToken") or content.get("csrf_token")
     try:
         validate_csrf(token if isinstance(token, str) else "")
-    except FormError:
+    except ValueError:
         raise BadRequest("csrf") from None
     batch = event_service.Batch.model_validate(content)
     visit = the_visit(sid)

@@ -18,9 +18,7 @@ class Account(Base):
     """
 
     __tablename__ = "accounts"
-    __table_args__ = (
-        CheckConstraint("role IN ('owner', 'researcher', 'viewer')", name="role"),
-    )
+    __table_args__ = (CheckConstraint("role IN ('owner', 'researcher', 'viewer')", name="role"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(64), unique=True)

@@ -18,9 +18,7 @@ class StudyRecord(Base):
     """
 
     __tablename__ = "studies"
-    __table_args__ = (
-        CheckConstraint("state IN ('open', 'paused', 'closed')", name="state"),
-    )
+    __table_args__ = (CheckConstraint("state IN ('open', 'paused', 'closed')", name="state"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(64), unique=True)

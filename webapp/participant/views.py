@@ -64,7 +64,10 @@ def _go(name: str, page: str) -> BaseResponse:
 
 
 def _render(page: str, study: Study, person: Participant | None = None, **facts: object) -> str:
-    session = {"status": person.state if person else None, "is_test": bool(person and person.is_test)}
+    session = {
+        "status": person.state if person else None,
+        "is_test": bool(person and person.is_test),
+    }
     return render_template(
         f"participant/{page}.html",
         study=view_of(study),
@@ -115,7 +118,7 @@ def consent(name: str) -> Page:
     found = _require(name, "consent")
     if not isinstance(found, tuple):
         return found
-    record, study, person = found
+    _, study, person = found
     if request.method == "GET":
         return _render("consent", study, person)
     if "decline" in request.form:
@@ -172,9 +175,7 @@ def quiz(name: str) -> Page:
         )
     right = given == [str(question.answer) for question in questions]
     with the_server().database.write() as db:
-        person, outcome = arrivals.answer_quiz(
-            db, person.id, right=right, max_attempts=attempts
-        )
+        person, outcome = arrivals.answer_quiz(db, person.id, right=right, max_attempts=attempts)
     if outcome == "passed":
         return _begin(the_server(), record, study, person)
     if outcome == "screened_out":

@@ -43,9 +43,7 @@ def open_cells(
     cells: Sequence[str], counts: Mapping[str, int], quotas: Mapping[str, int]
 ) -> list[str]:
     """The least filled of the cells that still want people, in the study's order."""
-    wanting = [
-        cell for cell in cells if cell not in quotas or counts.get(cell, 0) < quotas[cell]
-    ]
+    wanting = [cell for cell in cells if cell not in quotas or counts.get(cell, 0) < quotas[cell]]
     if not wanting:
         return []
     fewest = min(counts.get(cell, 0) for cell in wanting)

@@ -15,7 +15,5 @@ def note(
 ) -> None:
     """Add one entry to the audit log."""
     db.add(
-        AuditEntry(
-            at=utc_now(), actor=actor, action=action, study_id=study_id, detail=detail or {}
-        )
+        AuditEntry(at=utc_now(), actor=actor, action=action, study_id=study_id, detail=detail or {})
     )

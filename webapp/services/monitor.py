@@ -8,7 +8,7 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
 from webapp.clock import iso, utc_now
@@ -81,12 +81,13 @@ def count(
         select(Participant.state, func.count()).where(real).group_by(Participant.state)
     )
     present = {str(state): int(number) for state, number in state_rows}
-    running = and_(Participant.state == "active", Participant.lease_until > now)
+    # Spelt out, since a comparison with no lease is neither true nor false.
+    running = case((and_(Participant.state == "active", Participant.lease_until > now), 1), else_=0)
     by_cell: dict[str, dict[str, int]] = {}
     for condition, state, runs, number in db.execute(
-        select(Participant.condition, Participant.state, or_(running, False), func.count())
+        select(Participant.condition, Participant.state, running, func.count())
         .where(real, Participant.condition.is_not(None))
-        .group_by(Participant.condition, Participant.state, or_(running, False))
+        .group_by(Participant.condition, Participant.state, running)
     ):
         entry = by_cell.setdefault(str(condition), {"active": 0, "complete": 0, "lost": 0})
         kind = "complete" if state == "complete" else "active" if runs else "lost"

@@ -235,7 +235,7 @@ def score(db: Session, session_id: int) -> tuple[int, int]:
         )
         .where(Response.session_id == session_id, Scheduled.phase != "practice")
     ).one()
-    return int(right), int(answered)
+    return int(right or 0), answered
 
 
 def feedback_of(study: Study, body: Mapping[str, Any]) -> bool:

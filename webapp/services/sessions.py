@@ -107,9 +107,7 @@ def append(
 
 
 def _scheduled(db: Session, session_id: int) -> int:
-    return db.scalars(
-        select(func.count()).where(Scheduled.session_id == session_id)
-    ).one()
+    return db.scalars(select(func.count()).where(Scheduled.session_id == session_id)).one()
 
 
 def unanswered(db: Session, session_id: int) -> Sequence[Scheduled]:
@@ -118,9 +116,7 @@ def unanswered(db: Session, session_id: int) -> Sequence[Scheduled]:
         select(Scheduled)
         .outerjoin(
             Response,
-            and_(
-                Response.session_id == Scheduled.session_id, Response.index == Scheduled.index
-            ),
+            and_(Response.session_id == Scheduled.session_id, Response.index == Scheduled.index),
         )
         .where(Scheduled.session_id == session_id, Response.id.is_(None))
         .order_by(Scheduled.position)
@@ -133,9 +129,7 @@ def next_index(db: Session, session_id: int) -> int | None:
         select(Scheduled.index)
         .outerjoin(
             Response,
-            and_(
-                Response.session_id == Scheduled.session_id, Response.index == Scheduled.index
-            ),
+            and_(Response.session_id == Scheduled.session_id, Response.index == Scheduled.index),
         )
         .where(Scheduled.session_id == session_id, Response.id.is_(None))
         .order_by(Scheduled.position)
@@ -145,9 +139,7 @@ def next_index(db: Session, session_id: int) -> int | None:
 
 def counts(db: Session, session_id: int) -> tuple[int, int]:
     """Trials answered, and trials in all."""
-    answered = db.scalars(
-        select(func.count()).where(Response.session_id == session_id)
-    ).one()
+    answered = db.scalars(select(func.count()).where(Response.session_id == session_id)).one()
     return answered, _scheduled(db, session_id)
 
 

@@ -1,0 +1,5 @@
+"""The console: studies, people and data, for those who may see them."""
+
+from .views import researcher
+
+__all__ = ["researcher"]

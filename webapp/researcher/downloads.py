@@ -1,0 +1,96 @@
+"""Files that leave the console: the data set, the frozen manifest, stimuli."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from flask import Blueprint, Response, abort
+
+from experiments.study import Study
+from lens_core.atlas import LensError
+from webapp.models import StudyRecord
+from webapp.server import the_server
+from webapp.services import studies
+from webapp.services.audit import note
+from webapp.services.errors import Missing
+from webapp.services.exports import export
+
+from .access import needs, the_account
+
+PIECE = 1 << 16
+
+
+def register(console: Blueprint) -> None:
+    """Add the downloads to the console."""
+    console.add_url_rule("/studies/<name>/dataset.zip", view_func=dataset, methods=["POST"])
+    console.add_url_rule("/studies/<name>/frozen.json", view_func=frozen)
+    console.add_url_rule("/studies/<name>/stimuli/<stimulus>.webp", view_func=stimulus)
+
+
+def _study(name: str) -> tuple[StudyRecord, Study]:
+    server = the_server()
+    with server.database.read() as db:
+        try:
+            record = studies.by_name(db, name)
+        except Missing:
+            abort(404)
+    return record, server.studies.take(record)
+
+
+@needs("researcher")
+def dataset(name: str) -> Response:
+    """The data set as a zip file. It is written to disk first and never held in memory."""
+    record, study = _study(name)
+    server = the_server()
+    with server.database.write() as db:
+        note(db, the_account().name, "download data", record.id)
+    folder = Path(tempfile.mkdtemp(prefix="lens-export-"))
+    try:
+        export(server.database, record, study, folder / name)
+        archive = folder / f"{name}.zip"
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as packed:
+            for path in sorted((folder / name).rglob("*")):
+                packed.write(path, Path(name) / path.relative_to(folder / name))
+        file = archive.open("rb")
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    size = archive.stat().st_size
+    # The open file outlives its name, so nothing is left behind if the download breaks off.
+    shutil.rmtree(folder, ignore_errors=True)
+
+    def pieces() -> Iterator[bytes]:
+        with file:
+            while piece := file.read(PIECE):
+                yield piece
+
+    reply = Response(pieces(), mimetype="application/zip")
+    reply.content_length = size
+    reply.headers["Content-Disposition"] = f'attachment; filename="{name}.zip"'
+    return reply
+
+
+@needs("viewer")
+def frozen(name: str) -> Response:
+    """What the study was frozen as; can be filed as a preregistration."""
+    _, study = _study(name)
+    reply = Response((study.root / "frozen.json").read_bytes(), mimetype="application/json")
+    reply.headers["Content-Disposition"] = f'attachment; filename="{name}-frozen.json"'
+    return reply
+
+
+@needs("viewer")
+def stimulus(name: str, stimulus: str) -> Response:
+    """A stimulus under its name in the study."""
+    _, study = _study(name)
+    try:
+        content = study.stimulus_path(stimulus).read_bytes()
+    except LensError:
+        abort(404)
+    reply = Response(content, mimetype="image/webp")
+    reply.headers["Cache-Control"] = "private, max-age=3600"
+    return reply

@@ -1,0 +1,245 @@
+"""The console's pages."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from sqlalchemy import select
+
+from webapp.models import AuditEntry, Participant
+from webapp.recruiters import Arrival
+from webapp.server import give_access, the_server
+from webapp.services import accounts, arrivals, monitor, studies
+from webapp.services.audit import note
+from webapp.services.errors import Missing, Refused
+
+from . import downloads
+from .access import (
+    guard,
+    log_in,
+    log_out,
+    needs,
+    open_to_anybody,
+    present_account,
+    the_account,
+)
+from .pages import StudyPage, cells_of, rows_of, study_page
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response as BaseResponse
+
+    Page = str | BaseResponse | tuple[str, int]
+
+researcher = Blueprint("researcher", __name__, url_prefix="/console", template_folder="templates")
+guard(researcher)
+downloads.register(researcher)
+
+
+@researcher.context_processor
+def role_helpers() -> dict[str, object]:
+    """``may('researcher')`` in templates: buttons are shown to whom they work for."""
+
+    def may(role: accounts.Role) -> bool:
+        account = present_account()
+        return account is not None and accounts.allows(account.role, role)
+
+    return {"may": may}
+
+
+@researcher.route("/login", methods=["GET", "POST"])
+@open_to_anybody
+def login() -> Page:
+    """Log in. Wrong name and wrong password look and last the same."""
+    target = _console_path(request.values.get("next"))
+    if request.method == "GET":
+        if present_account() is not None:
+            return redirect(target, code=303)
+        return render_template("researcher/login.html", next=target, problem=None, name="")
+    server = the_server()
+    name = request.form.get("name", "").strip().lower()[:64]
+    password = request.form.get("password", "")
+    subjects = (
+        accounts.subject(server.key, "name", name),
+        accounts.subject(server.key, "address", request.remote_addr or ""),
+    )
+    window = timedelta(minutes=server.config.login_window_minutes)
+    try:
+        with server.database.write() as db:
+            accounts.require_patience(
+                db, subjects, attempts=server.config.login_attempts, window=window
+            )
+            # Counted before the password is looked at, so that guesses in parallel count too.
+            accounts.count_failure(db, subjects)
+            account = accounts.by_name(db, name)
+    except Refused:
+        minutes = round(server.config.login_window_minutes)
+        problem = f"Too many failed log-ins. Try again in {minutes} minutes."
+        page = render_template("researcher/login.html", next=target, problem=problem, name=name)
+        return page, 429
+    if not accounts.check_password(account, password) or account is None:
+        problem = "This name and password do not belong together."
+        page = render_template("researcher/login.html", next=target, problem=problem, name=name)
+        return page, 401
+    with server.database.write() as db:
+        accounts.logged_in(db, account.id, password, subjects)
+    log_in(account)
+    return redirect(target, code=303)
+
+
+def _console_path(path: str | None) -> str:
+    """Where to go after the log-in: a page of the console and nowhere else."""
+    home = url_for("researcher.home")
+    if path is None or not path.startswith(home) or "\\" in path or "//" in path:
+        return home
+    return path
+
+
+@researcher.post("/logout")
+@open_to_anybody
+def logout() -> Page:
+    """Log out."""
+    log_out()
+    return redirect(url_for("researcher.login"), code=303)
+
+
+@researcher.get("/")
+@needs("viewer")
+def home() -> Page:
+    """All studies."""
+    server = the_server()
+    with server.database.read() as db:
+        records = studies.all_studies(db)
+        rows = [
+            {
+                "record": record,
+                "counts": monitor.count(db, record, cells_of(server.studies.take(record))),
+                "wanted": server.studies.take(record).config.analysis.n_participants,
+            }
+            for record in records
+        ]
+    return render_template("researcher/studies.html", rows=rows, account=the_account())
+
+
+def _page(name: str) -> StudyPage:
+    server = the_server()
+    with server.database.read() as db:
+        try:
+            record = studies.by_name(db, name)
+        except Missing:
+            abort(404)
+        return study_page(db, record, server.studies.take(record))
+
+
+@researcher.get("/studies/<name>")
+@needs("viewer")
+def study(name: str) -> Page:
+    """One study, from design to data."""
+    link = url_for("participant.arrive", name=name, _external=True)
+    page = _page(name)
+    config = page.study.config
+    return render_template(
+        "researcher/study.html",
+        page=page,
+        link=link,
+        design_rows=rows_of(config.design),
+        session_rows=rows_of(config.session),
+        analysis_rows=rows_of(config.analysis),
+        account=the_account(),
+    )
+
+
+@researcher.get("/studies/<name>/counts.json")
+@needs("viewer")
+def counts(name: str) -> Response:
+    """The numbers of a study's page, for its own refreshing."""
+    return Response(_page(name).counts_json(), mimetype="application/json")
+
+
+@researcher.post("/studies/<name>/state")
+@needs("researcher")
+def set_state(name: str) -> Page:
+    """Open, pause or close a study."""
+    state = request.form.get("state")
+    if state not in studies.STATES:
+        abort(400)
+    with the_server().database.write() as db:
+        try:
+            studies.set_state(db, name, state, actor=the_account().name)
+        except Missing:
+            abort(404)
+    return redirect(url_for("researcher.study", name=name), code=303)
+
+
+@researcher.post("/studies/<name>/preview")
+@needs("researcher")
+def preview(name: str) -> Page:
+    """Go through the study as a participant who never counts."""
+    with the_server().database.write() as db:
+        try:
+            record = studies.by_name(db, name)
+        except Missing:
+            abort(404)
+        person = arrivals.arrive(db, record, Arrival("preview"), is_test=True)
+        note(db, the_account().name, "preview", record.id, {"participant": person.public_id})
+    give_access(name, person.access)
+    return redirect(url_for("participant.arrive", name=name), code=303)
+
+
+@researcher.get("/studies/<name>/people")
+@needs("researcher")
+def people(name: str) -> Page:
+    """The latest participants."""
+    page = _page(name)
+    with the_server().database.read() as db:
+        rows = monitor.people(db, page.record.id)
+    return render_template("researcher/people.html", page=page, rows=rows, account=the_account())
+
+
+@researcher.get("/studies/<name>/people/<public_id>")
+@needs("researcher")
+def person(name: str, public_id: str) -> Page:
+    """One participant's visit, step by step."""
+    page = _page(name)
+    with the_server().database.read() as db:
+        found = db.scalars(
+            select(Participant).where(
+                Participant.study_id == page.record.id, Participant.public_id == public_id
+            )
+        ).first()
+        if found is None:
+            abort(404)
+        steps = monitor.trail(db, found.id)
+    return render_template(
+        "researcher/person.html", page=page, person=found, steps=steps, account=the_account()
+    )
+
+
+@researcher.get("/accounts")
+@needs("owner")
+def account_list() -> Page:
+    """Who may log in, and what was done lately."""
+    with the_server().database.read() as db:
+        everybody = accounts.listed(db)
+        entries = db.scalars(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(100)).all()
+    return render_template(
+        "researcher/accounts.html", accounts=everybody, entries=entries, account=the_account()
+    )
+
+
+@researcher.errorhandler(401)
+@researcher.errorhandler(403)
+@researcher.errorhandler(404)
+def refused(error: object) -> tuple[str, int]:
+    """A page that says so."""
+    code = int(getattr(error, "code", 403))
+    words = {
+        401: "Log in first",
+        403: "Your role does not allow this",
+        404: "There is no such page",
+    }
+    page = render_template(
+        "researcher/refused.html", title=words[code], account=present_account(), code=code
+    )
+    return page, code

@@ -1,0 +1,95 @@
+"""Running the application for real: gunicorn on unix, waitress elsewhere."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING, Any
+
+from lens_core.atlas import LensError
+
+from .config import ServerConfig
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+# What a worker may take to finish the requests it holds when the server is told to stop.
+GRACE_S = 20
+
+
+def free_port(host: str, port: int) -> int:
+    """The port, if it can be had; 0 picks one.
+
+    Raises
+    ------
+    LensError
+        If something listens there, or the address is not this machine's.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            if os.name == "posix":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise LensError(
+                f"port {port} of {host} is in use: stop what runs there or give another --port"
+            ) from error
+        if error.errno == errno.EACCES:
+            raise LensError(f"port {port} needs more rights: give a --port above 1023") from error
+        raise LensError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+
+
+def run(config: ServerConfig, host: str, port: int, *, workers: int, threads: int) -> None:
+    """Serve until told to stop."""
+    if sys.platform == "win32":
+        from waitress import serve
+
+        from .app import create_app
+
+        serve(create_app(config), host=host, port=port, threads=threads)
+        return
+    _run_gunicorn(config, host, port, workers=workers, threads=threads)
+
+
+def _run_gunicorn(
+    config: ServerConfig, host: str, port: int, *, workers: int, threads: int
+) -> None:
+    from gunicorn.app.base import BaseApplication
+
+    settings = {
+        "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+        "workers": workers,
+        "threads": threads,
+        "worker_class": "gthread",
+        "graceful_timeout": GRACE_S,
+        "keepalive": 15,
+        "loglevel": "warning",
+        "proc_name": "lens",
+        # Headers of proxies are believed only as far as the configuration says.
+        "forwarded_allow_ips": "",
+    }
+
+    class Application(BaseApplication):  # type: ignore[misc]
+        """The settings above and nothing from files or the environment."""
+
+        def load_config(self) -> None:
+            for name, value in settings.items():
+                self.cfg.set(name, value)
+
+        def load(self) -> Flask:
+            # In each worker after the fork, so that no connection is shared.
+            from .app import create_app
+
+            return create_app(config)
+
+        def init(self, parser: Any, opts: Any, args: Any) -> None:
+            return None
+
+    Application().run()

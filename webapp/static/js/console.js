@@ -1,0 +1,51 @@
+// The console's study page: counts that stay fresh, and a button that copies the link.
+// The page is whole without it.
+
+const EVERY_MS = 5000;
+
+/** The value at a path such as "cells.0.active". */
+function at(values, path) {
+  return path.split(".").reduce((value, part) => value?.[part], values);
+}
+
+function keepFresh(section) {
+  const note = section.querySelector("[data-live-note]");
+  const format = new Intl.NumberFormat("en");
+
+  async function refresh() {
+    if (document.hidden) return;
+    try {
+      const reply = await fetch(section.dataset.live, { cache: "no-store" });
+      if (!reply.ok) throw new Error(String(reply.status));
+      const values = await reply.json();
+      for (const cell of section.querySelectorAll("[data-count]")) {
+        const value = at(values, cell.dataset.count);
+        cell.textContent = typeof value === "number" ? format.format(value) : "–";
+      }
+      note.textContent = "";
+    } catch {
+      note.textContent = "The numbers are not fresh: the server does not answer. Trying again.";
+    }
+  }
+
+  setInterval(refresh, EVERY_MS);
+  document.addEventListener("visibilitychange", refresh);
+}
+
+function copyButton(button) {
+  const source = document.querySelector("[data-copy-source]");
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    source.select();
+    try {
+      await navigator.clipboard.writeText(source.value);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Press Ctrl+C";
+    }
+    setTimeout(() => (button.textContent = "Copy"), 2000);
+  });
+}
+
+document.querySelectorAll("[data-live]").forEach(keepFresh);
+document.querySelectorAll("[data-copy]").forEach(copyButton);
