@@ -83,7 +83,7 @@ def _alignment(
 def _similar(
     book: AtlasBook, entry: ClassEntry, concept: ConceptInfo, links: Links
 ) -> tuple[SimilarView, ...]:
-    views = []
+    views: list[SimilarView] = []
     for class_id, concept_id, cosine in book.similar_rows.get((entry.id, concept.id), []):
         if len(views) == N_SIMILAR:
             break

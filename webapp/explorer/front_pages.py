@@ -9,11 +9,12 @@ from lens_core.atlas import ClassEntry
 from .book import AtlasBook, plain, title
 from .concept_views import concept_view
 from .links import Links, class_path
-from .pages import ClassesPage, ClassTile, HomePage, Picture
+from .pages import ClassesPage, ClassTile, HomePage, Picture, WallItem
 from .search import search_classes
 
 N_CURATED = 4
 N_FEATURED = 8
+N_WALL = 12
 
 
 def home_page(book: AtlasBook, links: Links) -> HomePage:
@@ -22,6 +23,7 @@ def home_page(book: AtlasBook, links: Links) -> HomePage:
     info = book.info(entry.id)
     concepts = info.of_dictionary(book.main.id)[:N_CURATED]
     return HomePage(
+        wall=_wall(book, links),
         curated_title=title(entry.name),
         curated_link=links.page(class_path(entry.id)),
         curated_cover=book.cover(entry, links),
@@ -45,6 +47,22 @@ def featured_classes(book: AtlasBook) -> tuple[ClassEntry, ...]:
     if len(classes) <= N_FEATURED:
         return classes
     return tuple(classes[i * len(classes) // N_FEATURED] for i in range(N_FEATURED))
+
+
+def _wall(book: AtlasBook, links: Links) -> tuple[WallItem, ...]:
+    """The most important concepts of the featured classes, the classes taking turns."""
+    turns: list[list[WallItem]] = []
+    for entry in featured_classes(book):
+        items = []
+        for concept in book.info(entry.id).of_dictionary(book.main.id)[:N_WALL]:
+            picture = book.visualization(entry, concept, links)
+            if picture is not None:
+                name = f"{title(entry.name)}, {book.label(concept).lower()}"
+                items.append(WallItem(picture, name, links.concept(entry.id, concept.id)))
+        turns.append(items)
+    longest = max((len(items) for items in turns), default=0)
+    wall = [items[i] for i in range(longest) for items in turns if i < len(items)]
+    return tuple(wall[: N_WALL if len(wall) >= N_WALL else len(wall) // 4 * 4])
 
 
 def classes_page(book: AtlasBook, links: Links, query: str = "") -> ClassesPage:

@@ -176,9 +176,19 @@ class ClassTile:
 
 
 @dataclass(frozen=True)
+class WallItem:
+    """A concept's picture on the wall at the top of the home page."""
+
+    picture: Picture
+    title: str
+    link: str
+
+
+@dataclass(frozen=True)
 class HomePage:
     """The atlas's front door."""
 
+    wall: tuple[WallItem, ...]
     curated_title: str
     curated_link: str
     curated_cover: Picture | None

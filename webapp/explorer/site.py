@@ -1,0 +1,150 @@
+"""The explorer as files: the same pages, written to a folder that any web host can carry."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lens_core.atlas import Atlas, LensError, Track, no_track
+
+from . import links, maps, render, tables
+from .book import AtlasBook
+from .front_pages import search_index
+from .links import Links
+
+MARK = ".lens-site.json"
+"""Says that a folder is a site of ours, and of which atlas."""
+
+
+@dataclass(frozen=True)
+class SiteReport:
+    """What was written."""
+
+    pages: int
+    files: int
+    bytes: int
+
+
+def write_site(
+    atlas: Atlas, out: str | Path, *, force: bool = False, track: Track = no_track
+) -> SiteReport:
+    """Write an atlas's explorer as static files.
+
+    The site is made beside its place and moved there when it is whole. Links are relative, so the
+    folder may be moved or served from any path.
+
+    Parameters
+    ----------
+    atlas : the atlas.
+    out : folder to write; must be absent, empty, or an earlier site.
+    force : replace whatever is there.
+
+    Raises
+    ------
+    LensError
+        If the folder holds something else, or the disk is full.
+    """
+    target = Path(out)
+    _claim(target, atlas.root, force=force)
+    book = AtlasBook(atlas, slug="atlas")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+    try:
+        work.chmod(0o755)
+        n_pages = _write_pages(book, work, track)
+        _copy_pictures(book, work, track)
+        _copy_assets(work)
+        (work / MARK).write_text(json.dumps({"atlas": atlas.hash}) + "\n")
+        files = [path for path in work.rglob("*") if path.is_file()]
+        report = SiteReport(n_pages, len(files), sum(path.stat().st_size for path in files))
+        if target.exists():
+            shutil.rmtree(target)
+        work.replace(target)
+    except OSError as error:
+        raise LensError(f"cannot write the site to {target}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return report
+
+
+def _claim(target: Path, atlas: Path, *, force: bool) -> None:
+    if target.exists() and not target.is_dir():
+        raise LensError(f"{target} is a file: give a folder for the site")
+    here, there = target.resolve(), atlas.resolve()
+    if here == there or here in there.parents:
+        raise LensError(f"{target} holds the atlas itself: choose another folder for the site")
+    foreign = target.is_dir() and any(target.iterdir()) and not (target / MARK).is_file()
+    if foreign and not force:
+        raise LensError(
+            f"{target} is not empty and holds no earlier site: choose another folder or add "
+            "--force to replace it"
+        )
+
+
+def _write_pages(book: AtlasBook, work: Path, track: Track) -> int:
+    def place(path: str) -> Links:
+        return Links(
+            here=path,
+            suffix=".html",
+            version=book.version,
+            static_version=render.static_version(),
+        )
+
+    pages: list[tuple[str, Callable[[Links], str]]] = [
+        ("index", lambda at: render.home(book, at)),
+        (links.CLASSES, lambda at: render.classes(book, at)),
+        (links.METHOD, lambda at: render.method(book, at)),
+    ]
+    for path, make in pages:
+        _write(work / f"{path}.html", make(place("" if path == "index" else path)).encode())
+    _write(work / links.SEARCH_INDEX, search_index(book))
+    n_pages = len(pages)
+    for entry in track(book.atlas.classes, "class pages", len(book.atlas.classes)):
+        for dictionary in book.atlas.dictionaries:
+            other = None if dictionary.id == book.main.id else dictionary.id
+            path = links.class_path(entry.id, other)
+            _write(
+                work / f"{path}.html", render.class_(book, place(path), entry.id, other).encode()
+            )
+            n_pages += 1
+            for table in tables.TABLES:
+                text = tables.class_table(book, entry.id, dictionary.id, table)
+                _write(work / links.table_path(entry.id, dictionary.id, table), text.encode())
+            loaded = book.load(entry.id)
+            if f"{dictionary.id}/maps" in loaded.array_names():
+                packed = maps.pack_maps(loaded, dictionary.id)
+                _write(work / links.maps_path(entry.id, dictionary.id), packed)
+    return n_pages
+
+
+def _pictures(book: AtlasBook) -> Iterator[tuple[Path, str]]:
+    for entry in book.atlas.classes:
+        for name in book.info(entry.id).files:
+            if name.endswith(".webp"):
+                yield book.root / entry.dir / name, f"files/{entry.dir}/{name}"
+
+
+def _copy_pictures(book: AtlasBook, work: Path, track: Track) -> None:
+    for source, relative in track(_pictures(book), "pictures", None):
+        target = work / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+
+def _copy_assets(work: Path) -> None:
+    for name in render.ASSETS:
+        source = render.STATIC / name
+        if not source.is_file():
+            raise LensError(f"{source} is missing: install lens-lab again, which bundles it")
+        target = work / "static" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
