@@ -2,7 +2,8 @@
 
 The folder follows Psych-DS: a ``dataset_description.json``, tables
 ``data/study-NAME_WHAT_data.csv`` with the same tables as Parquet, a codebook, the frozen
-``study.toml``, and ``manifest.json`` with row counts and checksums. The simulator and the server's export both use :class:`DatasetWriter`.
+``study.toml``, and ``manifest.json`` with row counts and checksums. The simulator and the server's
+export both use :class:`DatasetWriter`.
 """
 
 from __future__ import annotations
