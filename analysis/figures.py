@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -257,9 +257,11 @@ def _means(
     """Mean and interval beside the dots."""
     rows = summary.set_index("condition")
     for position, name in enumerate(labels):
-        if name not in rows.index or not np.isfinite(rows.loc[name, value]):
+        if name not in rows.index:
             continue
-        centre, low, high = (float(rows.loc[name, column]) for column in (value, "low", "high"))
+        centre, low, high = rows.loc[name, [value, "low", "high"]].to_numpy(dtype=float)
+        if not np.isfinite(centre):
+            continue
         at = position + MARGIN + 0.07
         if np.isfinite(low) and np.isfinite(high):
             axes.plot([at, at], [low, high], color=theme.ink, lw=1.6, zorder=5)
@@ -292,21 +294,11 @@ def beeswarm(values: NDArray[np.float64], rows: int = 44) -> NDArray[np.float64]
     return np.asarray(np.clip(offsets, -MARGIN, MARGIN))
 
 
-def _equal_parts(values: pd.Series, parts: int) -> pd.Series:
+def _equal_parts(values: pd.Series, parts: int) -> NDArray[np.int64]:
     """Number of the part, of so many of equal size, that each value lies in."""
-    rank = values.rank(method="first")
-    return np.ceil(rank / len(values) * parts).astype(int)
+    rank = values.rank(method="first").to_numpy()
+    return np.asarray(np.ceil(rank / len(values) * parts), dtype=np.int64)
 
 
 def _shorten(label: str, limit: int = 40) -> str:
     return label if len(label) <= limit else label[: limit - 1] + "…"
-
-
-def theme_by_name(dark: bool) -> Theme:
-    """The theme of light or dark screens."""
-    return DARK if dark else LIGHT
-
-
-def label_map(names: Sequence[str], label: Mapping[str, str]) -> dict[str, str]:
-    """Condition → label in the order of the axis, names where there is no label."""
-    return {name: label.get(name) or name for name in names}

@@ -196,7 +196,9 @@ class _Model:
         p, gradient = self.gradient(values, z, group)
         weight = 1 / (p * (1 - p))
         bread = np.linalg.pinv((gradient * weight[:, None]).T @ gradient)
-        return cluster_covariance(np.asarray(bread), gradient * ((answers - p) * weight)[:, None], who)
+        return cluster_covariance(
+            np.asarray(bread), gradient * ((answers - p) * weight)[:, None], who
+        )
 
 
 def _minimise(
@@ -258,6 +260,7 @@ def _table(
         min(abs(value - end) for end in ends) < 1e-6
         for value, ends in zip(values, model.bounds, strict=True)
     ]
+    half[edge] = np.nan
     low, high = shift + factor * (theta - half), shift + factor * (theta + half)
     low[:SLOPE], high[:SLOPE] = low[:SLOPE].clip(0, 1), high[:SLOPE].clip(0, 1)
     return pd.DataFrame(

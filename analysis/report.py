@@ -1,0 +1,64 @@
+"""The report: one HTML file that reads like a results section and needs nothing beside it.
+
+The page is a function of ``results.json`` and the figures alone. It has no script and loads
+nothing, so that it can be mailed, archived and printed.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from analysis.formatting import FILTERS, between
+
+TEMPLATE = "report.html.j2"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as SVG, for light and for dark screens."""
+
+    light: bytes
+    dark: bytes
+
+    @property
+    def light_address(self) -> str:
+        """As an address that holds the picture itself."""
+        return _address(self.light)
+
+    @property
+    def dark_address(self) -> str:
+        """As an address that holds the picture itself."""
+        return _address(self.dark)
+
+
+def render_report(results: Mapping[str, Any], pictures: Mapping[str, Picture]) -> str:
+    """The report as HTML.
+
+    Parameters
+    ----------
+    results : what ``results.json`` holds.
+    pictures : figures by name (``accuracy``, ``items``, ``response_times``, ``psychometric``);
+        those that are missing are left out.
+    """
+    environment = Environment(
+        loader=PackageLoader("analysis"),
+        autoescape=select_autoescape(["html", "j2"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(FILTERS)
+    environment.globals["between"] = between
+    labels = {entry["name"]: entry["label"] for entry in results["design"]["conditions"]}
+    return environment.get_template(TEMPLATE).render(
+        **results, pictures=pictures, labels={**results["plan"]["labels"], **labels}
+    )
+
+
+def _address(svg: bytes) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"

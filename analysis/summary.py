@@ -1,0 +1,39 @@
+"""The results in a few lines for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from analysis.formatting import MISSING, between, count, degrees, number, p_value, percent, points
+
+
+def summary_lines(results: Mapping[str, Any]) -> list[str]:
+    """People, accuracy by condition, and the test."""
+    excluded = results["exclusions"]
+    lines = [
+        f"{count(excluded['n_analysed'], 'person', 'people')} analysed of "
+        f"{excluded['n_arrived']} who arrived, {count(results['dataset']['n_answers'], 'answer')}"
+    ]
+    labels = {entry["name"]: entry["label"] for entry in results["design"]["conditions"]}
+    for row in (results["accuracy"] or {}).get("conditions", ()):
+        people = count(row["n_participants"], "person", "people")
+        lines.append(
+            f"{labels[row['condition']]}: {percent(row['accuracy'])} right "
+            f"{between(row['low'], row['high'], percent)}, {people}"
+        )
+    differences = results["differences"]
+    if differences is None:
+        return [*lines, results["why_no_difference"]]
+    for row in differences["comparisons"]:
+        if not row["primary"]:
+            continue
+        t = f"t({degrees(row['df'])}) = {number(row['t'])}" if row["t"] is not None else MISSING
+        lines.append(
+            f"{labels[row['condition']]} − {labels[row['reference']]}: {points(row['difference'])} "
+            f"points {between(row['difference_low'], row['difference_high'], points)}, odds ratio "
+            f"{number(row['odds_ratio'])}, {t}, {p_value(row['p_judged'])} "
+            f"({differences['status']}, {row['scope']})"
+        )
+    lines += [f"warning: {text}" for text in differences["warnings"]]
+    return lines
