@@ -12,6 +12,14 @@ from lens_core.atlas import Atlas, AtlasClass, ClassEntry, ClassInfo, ConceptInf
 from .links import Links
 from .pages import AtlasHeader, Picture
 
+METHOD_NAMES = {
+    "nmf": "non-negative matrix factorization",
+    "units": "single units of the layer",
+    "kmeans": "k-means clustering",
+    "pca": "principal component analysis",
+    "ica": "independent component analysis",
+    "sparse_autoencoder": "a sparse autoencoder",
+}
 KEPT_CLASSES = 96
 """Classes whose small description stays in memory; bounds the memory of a server."""
 
@@ -161,6 +169,11 @@ def title(name: str) -> str:
     """A class name as a heading; only the first letter is changed."""
     words = plain(name)
     return words[:1].upper() + words[1:]
+
+
+def method_name(method: str) -> str:
+    """A method's name in words, where we know it."""
+    return METHOD_NAMES.get(method, method.replace("_", " "))
 
 
 def unit_word(dictionary: DictionaryInfo) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lens_core.atlas import AtlasClass, ClassEntry, ClassInfo, ConceptInfo
 
-from .book import AtlasBook, plain, title, unit_word
+from .book import AtlasBook, method_name, plain, title, unit_word
 from .concept_views import concept_view, css_color
 from .figures import fill_box, fit_to_box, push_apart
 from .links import Links, class_path, maps_path, table_path
@@ -59,7 +59,7 @@ def class_page(book: AtlasBook, class_id: int, links: Links, dictionary: str | N
         synonyms=tuple(plain(name) for name in info.synonyms),
         dictionary=chosen.id,
         unit_word=word,
-        method=chosen.method,
+        method=method_name(chosen.method),
         layer=chosen.layer,
         n_images=info.n_images,
         n_candidates=info.n_candidates,
@@ -206,7 +206,7 @@ def _tabs(book: AtlasBook, class_id: int, links: Links, current: str) -> tuple[D
     return tuple(
         DictionaryTab(
             label=f"{unit_word(d)}s" + (f" of {d.layer}" if len(layers) > 1 else ""),
-            hint=f"{d.n_concepts} per class, {d.method}, layer {d.layer}",
+            hint=f"{d.n_concepts} per class, {method_name(d.method)}, layer {d.layer}",
             link=links.page(class_path(class_id, None if d.id == book.main.id else d.id)),
             current=d.id == current,
         )

@@ -1,0 +1,93 @@
+"""The explorer as files: complete, relocatable, and careful about what it replaces."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from lens_core.atlas import Atlas, LensError
+from tests.support.html import Page
+from webapp.explorer import render
+from webapp.explorer.site import write_site
+
+
+@pytest.fixture(autouse=True)
+def assets(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand-ins, so that the tests need no built bundle."""
+    folder = tmp_path_factory.mktemp("assets")
+    for name in render.ASSETS:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"/* {name} */")
+    monkeypatch.setattr(render, "STATIC", folder)
+
+
+@pytest.fixture
+def site(synthetic_atlas: Atlas, tmp_path: Path) -> Path:
+    write_site(synthetic_atlas, tmp_path / "site")
+    return tmp_path / "site"
+
+
+def test_all_links_resolve_to_files_inside(site: Path) -> None:
+    pages = list(site.rglob("*.html"))
+    assert len(pages) == 3 + 3 * 2
+    for file in pages:
+        found = Page(file.read_text())
+        assert found.faults == []
+        data = found.having("data-index")[0]["data-index"]
+        for address in {*found.addresses, data}:
+            parts = urlsplit(address)
+            assert not parts.scheme, address
+            assert not parts.path.startswith("/"), f"{address} is tied to one place"
+            target = (file.parent / unquote(parts.path)).resolve() if parts.path else file
+            assert target.is_file(), f"{address} in {file.relative_to(site)}"
+            assert site.resolve() in target.parents
+
+
+def test_all_pictures_are_there(site: Path, synthetic_atlas: Atlas) -> None:
+    there = {p.relative_to(synthetic_atlas.root) for p in synthetic_atlas.root.rglob("*.webp")}
+    here = {p.relative_to(site / "files") for p in site.rglob("*.webp")}
+    assert here == there
+
+
+def test_writing_again_gives_the_same_bytes(site: Path, synthetic_atlas: Atlas) -> None:
+    before = {p.relative_to(site): p.read_bytes() for p in site.rglob("*") if p.is_file()}
+    write_site(synthetic_atlas, site)
+    after = {p.relative_to(site): p.read_bytes() for p in site.rglob("*") if p.is_file()}
+    assert after == before
+
+
+def test_the_site_says_which_atlas_it_shows(site: Path, synthetic_atlas: Atlas) -> None:
+    assert json.loads((site / ".lens-site.json").read_text()) == {"atlas": synthetic_atlas.hash}
+
+
+def test_a_foreign_folder_is_left_alone(synthetic_atlas: Atlas, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(LensError, match="not empty"):
+        write_site(synthetic_atlas, tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+    write_site(synthetic_atlas, tmp_path, force=True)
+    assert (tmp_path / "index.html").is_file()
+
+
+def test_the_atlas_itself_is_never_replaced(synthetic_atlas: Atlas) -> None:
+    for target in (synthetic_atlas.root, synthetic_atlas.root.parent):
+        with pytest.raises(LensError, match="holds the atlas"):
+            write_site(synthetic_atlas, target, force=True)
+
+
+def test_a_failure_leaves_the_earlier_site(
+    site: Path, synthetic_atlas: Atlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (site / "index.html").read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfile", full)
+    with pytest.raises(LensError, match="No space left"):
+        write_site(synthetic_atlas, site)
+    assert (site / "index.html").read_bytes() == before
+    assert [p.name for p in site.parent.iterdir()] == ["site"]
