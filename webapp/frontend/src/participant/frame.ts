@@ -29,8 +29,13 @@ export class Frame {
     const phase = trial ? (PHASES[trial.phase] ?? "") : "";
     const count = trial ? `${session.answered + 1} of ${total}` : `${session.answered} of ${total}`;
     byId("count").textContent = phase ? `${phase} · ${count}` : count;
+    this.score(session);
+  }
+
+  /** Show the running score, where the study has one. */
+  score(session: TaskSession): void {
     const score = session.settings.running_score ? session.score : null;
-    byId("score").textContent = score ? `Right: ${score.correct} of ${score.answered}` : "";
+    byId("score").textContent = score?.answered ? `Right: ${score.correct} of ${score.answered}` : "";
   }
 
   /** Say whether the last answer is saved; a quick save says nothing. */

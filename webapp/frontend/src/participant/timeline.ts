@@ -30,6 +30,7 @@ export async function runTimeline(parts: TimelineParts): Promise<void> {
         frame_interval_ms: parts.intervalMs,
         load: run.loadPicture,
         commit: run.commit,
+        on_start: () => parts.frame.progress(parts.session),
       },
     ],
     conditional_function: () => run.shows(kind),
@@ -109,7 +110,7 @@ class Run {
     const { session, frame } = this.parts;
     this.before = session.current;
     const committed = await session.commit(answer);
-    frame.progress(session);
+    frame.score(session);
     return committed;
   };
 
