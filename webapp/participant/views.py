@@ -272,7 +272,10 @@ def stopped(name: str) -> Page:
     if not isinstance(found, tuple):
         return found
     _, study, person = found
-    return _stopped(study, person.state, person)
+    with the_server().database.read() as db:
+        why = states.last_reason(db, person.id)
+    # Who found all places taken has done nothing wrong in the quiz.
+    return _stopped(study, "full" if why == "full" else person.state, person)
 
 
 @participant.post("/leave")

@@ -66,6 +66,16 @@ def move(
     return participant
 
 
+def last_reason(db: Session, participant_id: int) -> str:
+    """Why the participant is in the present state."""
+    reason = db.scalars(
+        select(Transition.reason)
+        .where(Transition.participant_id == participant_id)
+        .order_by(Transition.id.desc())
+    ).first()
+    return reason or ""
+
+
 def locked(db: Session, participant_id: int) -> Participant:
     """The participant as it is now, and nobody else's to change until the transaction ends."""
     return db.scalars(

@@ -1,0 +1,110 @@
+"""A server of its own for every test, on SQLite and, where it is installed, on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from experiments.study import Study
+from lens_core.atlas import Atlas
+from tests.support.studies import make_study
+from tests.webapp.person import Person
+from webapp import create_app
+from webapp.config import ServerConfig
+from webapp.database import Database
+from webapp.migrations import migrate
+from webapp.models import StudyRecord
+from webapp.server import EXTENSION, Server
+from webapp.services import accounts
+from webapp.services.publishing import publish
+
+PASSWORDS = {
+    "ona": ("owner", "correct-horse-owner"),
+    "rea": ("researcher", "correct-horse-researcher"),
+    "vic": ("viewer", "correct-horse-viewer"),
+}
+
+DESIGN = {
+    "n_references": 3,
+    "n_trials": 6,
+    "n_catch": 1,
+    "n_practice_obvious": 2,
+    "n_practice_harder": 0,
+    "n_blocks": 2,
+    "stimulus_px": 48,
+    "templates_per_item": 1,
+}
+
+
+@pytest.fixture(scope="session")
+def study(synthetic_atlas: Atlas, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A frozen strong/weak study with two conditions, practice, catch trials and a quiz."""
+    folder = tmp_path_factory.mktemp("studies") / "study"
+    return make_study(folder, synthetic_atlas, name="strong-weak", design=DESIGN)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def config(request: pytest.FixtureRequest, tmp_path: Path) -> ServerConfig:
+    """Settings of a server on each database."""
+    url = request.getfixturevalue("postgres_url") if request.param == "postgres" else ""
+    return ServerConfig(directory=tmp_path / "server", database_url=url)
+
+
+@pytest.fixture
+def database(config: ServerConfig) -> Iterator[Database]:
+    """A migrated database."""
+    config.directory.mkdir()
+    database = Database(config.url)
+    migrate(database)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def app(config: ServerConfig, database: Database, study: Study) -> Flask:
+    """The application with the study published."""
+    # Publishing accepts a folder that is in its place already, so nothing is copied for each test.
+    config.studies_dir.mkdir()
+    (config.studies_dir / study.name).symlink_to(study.root)
+    publish(database, config, study.root, actor="test")
+    return create_app(config, database)
+
+
+@pytest.fixture
+def server(app: Flask) -> Server:
+    """The application's parts."""
+    parts: Server = app.extensions[EXTENSION]
+    return parts
+
+
+@pytest.fixture
+def record(server: Server, study: Study) -> StudyRecord:
+    """The published study as the database has it."""
+    with server.database.read() as db:
+        return db.scalars(select(StudyRecord).where(StudyRecord.name == study.name)).one()
+
+
+@pytest.fixture
+def person(app: Flask, study: Study) -> Person:
+    """Somebody with a browser, who has not come yet."""
+    return Person(app.test_client(), study)
+
+
+@pytest.fixture
+def db(database: Database) -> Iterator[Session]:
+    """A look into the database."""
+    with database.read() as session:
+        yield session
+
+
+@pytest.fixture
+def with_accounts(server: Server) -> None:
+    """An owner, a researcher and a viewer."""
+    with server.database.write() as db:
+        for name, (role, password) in PASSWORDS.items():
+            accounts.add(db, name, role, password, actor="test")  # type: ignore[arg-type]
