@@ -119,8 +119,9 @@ def cut_out(
     """The box of a picture, scaled to a square of ``size_px``."""
     width, height = picture.size
     x0, y0, x1, y1 = box
-    place = (x0 * width, y0 * height, x1 * width, y1 * height)
-    return picture.resize((size_px, size_px), Image.Resampling.LANCZOS, box=place)
+    place = (round(x0 * width), round(y0 * height), round(x1 * width), round(y1 * height))
+    # Cropped first: resizing a region of a picture would blend in what lies just outside of it.
+    return picture.crop(place).resize((size_px, size_px), Image.Resampling.LANCZOS)
 
 
 def encode(picture: Image.Image, quality: int) -> bytes:

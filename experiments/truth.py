@@ -103,7 +103,7 @@ def calibrated(
 
 
 def _accuracy(study: Study, observer: Psychometric, condition: str) -> float:
-    gaps, weights = test_gaps(study, condition)
+    gaps, weights = gaps_asked(study, condition)
     nodes, node_weights = np.polynomial.hermite_e.hermegauss(NODES)
     spread = math.hypot(observer.participant_sd, observer.item_sd)
     logits = observer.slope * (gaps - observer.threshold) + observer.effects.get(condition, 0.0)
@@ -113,7 +113,7 @@ def _accuracy(study: Study, observer: Psychometric, condition: str) -> float:
     return observer.guess + (1 - observer.guess - observer.lapse) * core
 
 
-def test_gaps(study: Study, condition: str) -> tuple[np.ndarray, np.ndarray]:
+def gaps_asked(study: Study, condition: str) -> tuple[np.ndarray, np.ndarray]:
     """Gap of every test trial of a condition, and the share of trials that it makes up."""
     rows = [r for r in study.templates if r["condition"] == condition and r["use"] == "test"]
     gaps = np.array([abs(r["strength_a"] - r["strength_b"]) / r["scale"] for r in rows])

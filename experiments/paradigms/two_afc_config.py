@@ -124,8 +124,8 @@ INSTRUCTIONS = (
         markdown=(
             "Compare the groups and choose the picture that goes with the **Strong** group. "
             "Choose by how sure you are, from 1 (a guess) to 3 (certain).\n\n"
-            "Each trial shows another detector. First come a few trials to practise. They are "
-            "repeated until you have them all right."
+            "The detector changes from trial to trial. First come a few trials to practise. They "
+            "are repeated until you have them all right."
         ),
     ),
 )

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,7 +59,9 @@ def test_sides_and_items_are_balanced(study: Study, seed: int) -> None:
 
 
 def test_many_seeds_use_both_sides_for_the_strong_references(study: Study) -> None:
-    sides = Counter(draw_schedule(study, "concepts", s)[0].display["strong_side"] for s in range(60))
+    sides = Counter(
+        draw_schedule(study, "concepts", s)[0].display["strong_side"] for s in range(60)
+    )
     assert min(sides["left"], sides["right"]) > 10
     schedule = draw_schedule(study, "concepts", 4)
     assert len({trial.display["strong_side"] for trial in schedule}) == 1, "kept for one person"
@@ -90,9 +94,9 @@ def test_after_practice(study: Study) -> None:
     assert after_practice(study, 5, [False]) == "screen_out"
 
 
-def test_within_design_meets_every_condition(synthetic_atlas: Atlas, tmp_path: object) -> None:
+def test_within_design_meets_every_condition(synthetic_atlas: Atlas, tmp_path: Path) -> None:
     study = make_study(
-        tmp_path / "within",  # type: ignore[operator]
+        tmp_path / "within",
         synthetic_atlas,
         design={"assignment": "within", "n_catch": 4, "n_blocks": 2},
     )
@@ -101,17 +105,19 @@ def test_within_design_meets_every_condition(synthetic_atlas: Atlas, tmp_path: o
     for seed in range(12):
         schedule = [t for t in draw_schedule(study, "within", seed) if t.phase != "practice"]
         counts = Counter((t.condition, t.phase) for t in schedule)
-        assert counts == {(c, p): n for c in study.conditions for p, n in (("test", 6), ("catch", 2))}
+        assert counts == {
+            (c, p): n for c in study.conditions for p, n in (("test", 6), ("catch", 2))
+        }
         assert sorted({t.block for t in schedule}) == [1, 2, 3, 4]
         orders.add(schedule[0].condition)
     assert orders == {"concepts", "units"}
 
 
 def test_items_per_layer_limits_what_one_person_sees(
-    synthetic_atlas: Atlas, tmp_path: object
+    synthetic_atlas: Atlas, tmp_path: Path
 ) -> None:
     study = make_study(
-        tmp_path / "few",  # type: ignore[operator]
+        tmp_path / "few",
         synthetic_atlas,
         design={"items_per_layer": 2},
     )
@@ -145,7 +151,7 @@ def test_spaced_separates_equal_keys_where_possible(counts: dict[str, int], seed
     order = spaced(keys, keys, np.random.default_rng(seed))
     assert sorted(order) == sorted(keys)
     if max(counts.values()) <= (len(keys) + 1) // 2:
-        assert all(first != second for first, second in zip(order, order[1:], strict=False))
+        assert all(first != second for first, second in pairwise(order))
 
 
 def test_random_streams_do_not_touch_each_other() -> None:
