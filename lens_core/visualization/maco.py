@@ -3,8 +3,11 @@
 All concepts and classes asked for are optimised at once, as one batch. Notation: k pictures of
 side S, n crops of each at every step, A (k·n, d) the crops' activations, averaged over positions.
 
-Objective of a picture, averaged over its crops: for a concept w (d,) the projection A · w / ‖w‖,
-for a class its logit. Pictures share no parameter, so their objectives are simply added.
+Objective of a picture, averaged over its crops: for a class its logit, for a concept w (d,) the
+projection A · w / ‖w‖ times cos(A, w)^p. The paper's objective is p = 0. Concepts of one class
+overlap, and the projection alone grows with everything that excites the layer: with p = 2 pictures
+show what is particular to the concept (Carter et al., Activation Atlas, Distill 2019, use the same
+factor). Pictures share no parameter, so their objectives are simply added.
 
 Source: Fel et al., NeurIPS 2023, arXiv 2306.06805, sections 3 and 4.
 """
@@ -24,6 +27,9 @@ from .crops import draw_boxes, take_crops
 from .phase import PhasePictures
 from .settings import MacoSettings
 from .spectrum import Spectrum
+
+_EPS = 1e-12
+_MIN_COSINE = 0.1
 
 
 class Sight(Protocol):
@@ -110,7 +116,7 @@ def visualize(
         If a direction is zero, or nothing is asked for.
     """
     settings = settings or MacoSettings()
-    goal = _Goal(targets, classifier)
+    goal = _Goal(targets, classifier, settings.cosine_power)
     device = classifier.device
     generator = torch.Generator(device).manual_seed(seed)
     pictures = PhasePictures(len(targets), settings.size_px, spectrum, generator)
@@ -131,21 +137,37 @@ def visualize(
         image.backward(pull)
         optimizer.step()
         history.append(scores.detach())
+        if _has_settled(history, settings.patience):
+            break
     with torch.no_grad():
         images = pictures()
     peak = transparency.amax((1, 2), keepdim=True).clamp(min=1e-30)
     return Visualizations(images.detach(), transparency / peak, torch.stack(history))
 
 
+def _has_settled(history: list[Tensor], patience: int) -> bool:
+    """Whether no picture's objective has risen by 1 % over the last `patience` steps.
+
+    Single steps are noise: their crops are few and random. Means over `patience` steps are
+    compared, and only once in as many steps.
+    """
+    if patience == 0 or len(history) < 2 * patience or len(history) % patience:
+        return False
+    now = torch.stack(history[-patience:]).mean(0)
+    before = torch.stack(history[-2 * patience : -patience]).mean(0)
+    return bool((now <= before + 0.01 * before.abs()).all())
+
+
 class _Goal:
     """Crops (k·n, 3, P, P) → objective (k,)."""
 
-    def __init__(self, targets: Targets, classifier: Sight) -> None:
+    def __init__(self, targets: Targets, classifier: Sight, cosine_power: float) -> None:
         if not len(targets):
             raise LensError("nothing to visualize: give directions or classes")
         self.classifier = classifier
         self.k = len(targets)
         self.classes = targets.classes
+        self.cosine_power = cosine_power
         self.directions: Tensor | None = None
         if targets.directions is not None and len(targets.directions):
             norms = targets.directions.norm(dim=1)
@@ -162,8 +184,11 @@ class _Goal:
         c = 0 if self.directions is None else len(self.directions)
         by_picture = torch.unflatten(maps, 0, (self.k, -1))
         if self.directions is not None:
-            pooled = by_picture[:c].mean((1, 3, 4))
-            parts.append((pooled * self.directions).sum(1))
+            pooled = by_picture[:c].mean((3, 4))  # (c, n, d)
+            along = (pooled * self.directions[:, None]).sum(2)
+            cosine = along / pooled.norm(dim=2).clamp(min=_EPS)
+            # The floor leaves a slope where a crop shows nothing of the concept yet.
+            parts.append((along * cosine.clamp(min=_MIN_COSINE) ** self.cosine_power).mean(1))
         if self.classes:
             logits = self.classifier.head(by_picture[c:].flatten(0, 1))
             rows = torch.unflatten(logits, 0, (len(self.classes), -1)).mean(1)

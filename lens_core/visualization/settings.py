@@ -28,10 +28,14 @@ class MacoSettings:
         Standard deviation of the crops' side, and of their centre around the picture's.
     noise
         Standard deviation of the noise added to each crop (pictures are in [0, 1]).
+    cosine_power
+        How much a concept's picture must resemble the concept alone; 0 is the MACO paper's
+        objective. See :mod:`~lens_core.visualization.maco`.
     lr
         Step length of NAdam.
     patience
-        Stop once no picture's objective has risen by 1 % for this many steps; 0 never stops.
+        Stop once no picture's mean objective over this many steps is 1 % above that over as many
+        before; 0 never stops.
     """
 
     size_px: int = 320
@@ -43,6 +47,7 @@ class MacoSettings:
     box_sd: float = 0.05
     centre_sd: float = 0.15
     noise: float = 0.08
+    cosine_power: float = 2.0
     lr: float = 1.0
     patience: int = 0
 

@@ -133,6 +133,49 @@ def test_a_picture_excites_its_own_target_most(eye: Eye, spectrum: Spectrum) -> 
     assert (standard.argmax(0) == torch.arange(4)).sum() >= 3
 
 
+class ColourEye(Eye):
+    """Sees red, green and blue, and nothing else."""
+
+    def encode(self, x: Tensor) -> Tensor:
+        return nn.functional.avg_pool2d(x, 4)
+
+
+def test_the_cosine_makes_pictures_particular(spectrum: Spectrum) -> None:
+    """White is as red as red is; only the cosine tells them apart."""
+    red = torch.tensor([[1.0, 0.0, 0.0]])
+    shares = []
+    for power in (0.0, 2.0):
+        settings = MacoSettings(size_px=32, steps=60, crops=4, crop_px=24, cosine_power=power)
+        made = visualize(ColourEye(), Targets(red), spectrum, settings)
+        middle = made.images[0, :, 8:24, 8:24].mean((1, 2))
+        shares.append(float(middle[0] / middle.norm()))
+    assert shares[1] > shares[0] + 0.02
+
+
+def test_without_the_cosine_the_objective_is_the_projection(
+    eye: Eye, spectrum: Spectrum, directions: Tensor
+) -> None:
+    settings = MacoSettings(
+        size_px=32, steps=1, crops=2, crop_px=32, cosine_power=0, noise=0, lr=1e-9,
+        box_from=1.0, box_to=1.0, box_sd=0.0,
+    )  # fmt: skip
+    made = visualize(eye, Targets(directions * 3), spectrum, settings)
+    with torch.no_grad():
+        pooled = eye.encode(made.images).mean((2, 3))
+    expected = (pooled * torch.nn.functional.normalize(directions, dim=1)).sum(1)
+    assert torch.allclose(made.objective[0], expected, rtol=1e-3)
+
+
+def test_it_stops_when_nothing_rises(eye: Eye, spectrum: Spectrum, directions: Tensor) -> None:
+    settings = MacoSettings(size_px=32, steps=40, crops=2, crop_px=24, lr=1e-9, patience=5)
+    still = visualize(eye, Targets(directions), spectrum, settings)
+    assert len(still.objective) < 40
+    rising = MacoSettings(
+        size_px=32, steps=12, crops=8, crop_px=24, box_from=0.5, box_to=0.5, patience=6
+    )
+    assert len(visualize(eye, Targets(directions), spectrum, rising).objective) == 12
+
+
 def test_together_is_as_good_as_alone(eye: Eye, spectrum: Spectrum, directions: Tensor) -> None:
     settings = MacoSettings(size_px=32, steps=60, crops=6, crop_px=24)
     parts = [Targets(directions[:1]), Targets(directions[1:]), Targets(classes=(1,))]
