@@ -1,0 +1,194 @@
+"""Images and a classifier in, an atlas out; class by class, each whole or not at all.
+
+A class depends on its own images, the model and the settings alone, so a build that was killed
+goes on where it stopped and ends with the same atlas. Memory holds one class at a time: its
+photographs in the model's view and pooled activations of its crops.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lens_core.atlas import (
+    AtlasWriter,
+    DictionaryInfo,
+    LensError,
+    Manifest,
+    ModelInfo,
+    Track,
+    no_track,
+)
+from lens_core.building.collect import ClassImages, collect, encode_crops
+from lens_core.building.explain import LINEAR, NON_LINEAR, Explained, explain
+from lens_core.building.settings import BuildSettings
+from lens_core.building.similar import similar_concepts
+from lens_core.building.write import write_class
+from lens_core.classifier import Classifier
+from lens_core.images import ClassFolder, find_classes
+
+__all__ = ["BuildSettings", "build_atlas"]
+
+
+def build_atlas(
+    classifier: Classifier,
+    images: str | Path,
+    out: str | Path,
+    settings: BuildSettings | None = None,
+    *,
+    layers: Sequence[str] = (),
+    labels: str | Path | None = None,
+    classes: str = "all",
+    title: str | None = None,
+    resume: bool = True,
+    force: bool = False,
+    track: Track = no_track,
+    note: Callable[[str], None] = lambda text: None,
+) -> Manifest:
+    """Build an atlas.
+
+    Parameters
+    ----------
+    classifier
+        Cut at the main layer.
+    images
+        Folder with one folder of photographs a class.
+    out
+        Folder of the atlas.
+    layers
+        Layers to explain, the main one first; none means the classifier's.
+    labels, classes
+        See `lens_core.images.find_classes`.
+    resume, force
+        See `lens_core.atlas.AtlasWriter`.
+    note
+        Is told one line about each thing worth knowing.
+
+    Raises
+    ------
+    LensError
+        Anything about the images, the model or the place that the user can mend.
+    """
+    settings = settings or BuildSettings()
+    root = Path(images)
+    at = {name: classifier.at(name) for name in dict.fromkeys(layers)}
+    at = at or {classifier.layer: classifier}
+    main = next(iter(at.values()))
+    folders = find_classes(
+        root,
+        classifier.class_names,
+        classifier.synonyms,
+        None if labels is None else Path(labels),
+        classes,
+    )
+    for name, one in at.items():
+        if one.rectified:
+            note(f"layer {name} gives negative activations: concepts are made of the positive part")
+    writer = AtlasWriter(
+        out,
+        title=title or f"{classifier.name}, {len(folders)} classes",
+        model=_model_info(classifier),
+        settings={**settings.recorded(), "images_sha256": _listing(root, folders)},
+        dictionaries=_dictionaries(at, settings),
+        resume=resume,
+        force=force,
+    )
+    todo = [folder for folder in folders if not writer.has_class(folder.class_id)]
+    if len(todo) < len(folders):
+        note(f"{len(folders) - len(todo)} of {len(folders)} classes are there already")
+    spectrum = None
+    if settings.visualizations and todo:
+        from lens_core.building.portraits import spectrum_of
+
+        spectrum = spectrum_of(main, folders, settings)
+    for folder in track(todo, "classes", len(todo)):
+        with writer.new_class(folder.class_id) as one_class:
+            photographs = collect(main, folder, root, settings, track, note)
+            explained = _explain_layers(
+                at, photographs, writer.dictionaries, settings, track, folder
+            )
+            pictures = {}
+            if spectrum is not None:
+                from lens_core.building.portraits import portraits
+
+                pictures = portraits(at, folder.class_id, explained, spectrum, settings, track)
+            write_class(one_class, main, folder, photographs, explained, pictures, settings)
+    directories = [writer.root / writer.class_dir(folder.class_id) for folder in folders]
+    writer.write_table("similar", similar_concepts(directories, writer.dictionaries))
+    return writer.finish([folder.class_id for folder in folders])
+
+
+def _explain_layers(
+    at: dict[str, Classifier],
+    photographs: ClassImages,
+    dictionaries: Sequence[DictionaryInfo],
+    settings: BuildSettings,
+    track: Track,
+    folder: ClassFolder,
+) -> list[Explained]:
+    """All dictionaries in their declared order."""
+    found: dict[str, Explained] = {}
+    for layer, classifier in at.items():
+        mine = [info for info in dictionaries if info.layer == layer]
+        where = folder.name if len(at) == 1 else f"{folder.name}, {layer}"
+        crops = encode_crops(classifier, photographs, settings, track, f"{where}: crops")
+        for one in explain(
+            classifier, photographs, mine, crops, settings, track, f"{where}: images"
+        ):
+            found[one.info.id] = one
+    return [found[info.id] for info in dictionaries]
+
+
+def _dictionaries(at: dict[str, Classifier], settings: BuildSettings) -> list[DictionaryInfo]:
+    infos = []
+    for layer, classifier in at.items():
+        for basis in dict.fromkeys(settings.bases):
+            n_concepts = settings.concepts
+            if basis == "units":
+                n_concepts = min(n_concepts, classifier.n_channels)
+            infos.append(
+                DictionaryInfo(
+                    id=basis if len(at) == 1 else f"{basis}.{layer}",
+                    layer=layer,
+                    basis=basis,
+                    method="units" if basis == "units" else settings.method,
+                    n_concepts=n_concepts,
+                    fitted_on=settings.fit_on,
+                    importance=LINEAR if classifier.linear_head is not None else NON_LINEAR,
+                    rectified=classifier.rectified,
+                    n_channels=classifier.n_channels,
+                    map_shape=classifier.map_shape,
+                )
+            )
+    return infos
+
+
+def _model_info(classifier: Classifier) -> ModelInfo:
+    file, colon, name = classifier.spec.rpartition(":")
+    # Where a file lies on this machine says nothing about the model.
+    spec = f"{Path(file).name}{colon}{name}" if colon else Path(classifier.spec).name
+    return ModelInfo(
+        spec=spec,
+        name=classifier.name,
+        n_classes=len(classifier.class_names),
+        input_px=classifier.preprocessing.input_px,
+        labels=classifier.class_names,
+        weights_sha256=classifier.weights_sha256,
+        device=classifier.device.type,
+        precision=str(classifier.dtype).removeprefix("torch."),
+    )
+
+
+def _listing(root: Path, folders: Sequence[ClassFolder]) -> str:
+    """Checksum over which file of which size belongs to which class."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for file in folder.files():
+            try:
+                size = file.stat().st_size
+            except OSError as error:
+                raise LensError(f"{file}: cannot be read ({error.strerror})") from error
+            line = f"{folder.class_id}\t{file.relative_to(root).as_posix()}\t{size}\n"
+            digest.update(line.encode())
+    return digest.hexdigest()

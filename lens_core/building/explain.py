@@ -1,0 +1,302 @@
+"""From activations of a class to one dictionary: concepts, values, contributions, maps, errors.
+
+Where the head is linear after mean pooling, an image's concept values are the code of its pooled
+activation (as the crops that the dictionary was fitted on are pooled) and contributions are exact.
+Elsewhere values are those of the positions, and contributions are gradient×input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from lens_core.atlas import DictionaryFit, DictionaryInfo, LensError, Track
+from lens_core.attribution.concept_maps import spatial_codes
+from lens_core.building.collect import ClassImages
+from lens_core.building.settings import BuildSettings
+from lens_core.classifier import Activations, Classifier
+from lens_core.factorization import METHODS, Factorization, Units, relative_error
+from lens_core.images import to_float
+from lens_core.importance import (
+    ConceptSummaries,
+    Shares,
+    SobolDesign,
+    gradient_input,
+    sobol_of_contributions,
+    sobol_total,
+    summarise,
+)
+
+LINEAR = "closed form: value × weight of a linear head"
+NON_LINEAR = "gradient × value"
+_POSITIONS_AN_IMAGE = 16
+_RELEVANCE_IMAGES = 64
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One dictionary of one class; n counts all the folder's images, n_used those in use.
+
+    Attributes
+    ----------
+    names
+        Concept ids, one a row of the dictionary.
+    dictionary
+        W (r, d).
+    crop_values, image_values, contributions
+        (n_crops, r), (n_used, r), (n_used, r); contributions in units of the logit.
+    maps
+        (n_used, r, h, w) float16 concept values of the positions.
+    """
+
+    info: DictionaryInfo
+    names: tuple[str, ...]
+    dictionary: Tensor
+    crop_values: Tensor
+    image_values: Tensor
+    contributions: Tensor
+    maps: Tensor
+    shares: Shares
+    summaries: ConceptSummaries
+    sobol: Tensor
+    sobol_error: Tensor | None
+    fit: DictionaryFit
+
+
+@dataclass
+class _Running:
+    """What the second pass adds up for one dictionary."""
+
+    info: DictionaryInfo
+    basis: Factorization
+    values: list[Tensor] = field(default_factory=list)
+    contributions: list[Tensor] = field(default_factory=list)
+    bias: list[Tensor] = field(default_factory=list)
+    maps: list[Tensor] = field(default_factory=list)
+    sobol: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+    squared_error: float = 0.0
+    squared_norm: float = 0.0
+
+
+def explain(
+    classifier: Classifier,
+    images: ClassImages,
+    dictionaries: Sequence[DictionaryInfo],
+    crops: Tensor,
+    settings: BuildSettings,
+    track: Track,
+    label: str,
+) -> list[Explained]:
+    """Fit and apply all dictionaries of the classifier's layer.
+
+    Parameters
+    ----------
+    crops
+        Pooled activations (n_used · m, d), crops of one image beside one another.
+    """
+    per_image = len(crops) // int(images.used.sum())
+    fitted_crops = images.fit[images.used].repeat_interleave(per_image)
+    data = crops[fitted_crops]
+    if settings.fit_on == "maps":
+        data = _sampled_positions(classifier, images, settings)
+    running = []
+    for info in dictionaries:
+        basis = _new_basis(classifier, images, info, settings)
+        with torch.no_grad():
+            basis.fit(data.to(classifier.device))
+        running.append(_Running(info, basis))
+    _second_pass(classifier, images, running, settings, track, label)
+    return [_conclude(state, images, crops, fitted_crops) for state in running]
+
+
+def _new_basis(
+    classifier: Classifier, images: ClassImages, info: DictionaryInfo, settings: BuildSettings
+) -> Factorization:
+    if info.basis == "units":
+        return Units(info.n_concepts, _relevance(classifier, images, settings))
+    return METHODS[info.method](info.n_concepts, seed=settings.seed)
+
+
+def _second_pass(
+    classifier: Classifier,
+    images: ClassImages,
+    running: list[_Running],
+    settings: BuildSettings,
+    track: Track,
+    label: str,
+) -> None:
+    n = len(images.views)
+    sampled = set(_spread(images.used, settings.sobol_images))
+    for start in track(range(0, n, settings.batch), label, -(-n // settings.batch)):
+        rows = slice(start, start + settings.batch)
+        with torch.no_grad():
+            activations = classifier.activations(to_float(images.views[rows]))
+        for state in running:
+            _apply(classifier, images, state, activations, rows, sampled, settings)
+
+
+def _apply(
+    classifier: Classifier,
+    images: ClassImages,
+    state: _Running,
+    activations: Activations,
+    rows: slice,
+    sampled: set[int],
+    settings: BuildSettings,
+) -> None:
+    maps = activations.maps
+    used, fit = images.used[rows], images.fit[rows]
+    with torch.no_grad():
+        spatial = _spatial(state.basis, maps)
+        rebuilt = torch.einsum("nrhw,rd->ndhw", spatial[fit], state.basis.dictionary)
+        state.squared_error += float((maps[fit] - rebuilt).double().square().sum())
+        state.squared_norm += float(maps[fit].double().square().sum())
+    head = classifier.linear_head
+    if head is not None:
+        with torch.no_grad():
+            pooled = maps.mean(dim=(2, 3))
+            codes = spatial.mean(dim=(2, 3))
+            if settings.fit_on == "crops":
+                codes = state.basis.encode(pooled)
+            omega = state.basis.dictionary @ head.weight[images.class_id]
+            contributions = codes * omega
+            bias = head.bias[images.class_id].expand(len(codes))
+    else:
+        codes = spatial.mean(dim=(2, 3))
+        where = torch.arange(rows.start, rows.start + len(maps)).tolist()
+
+        def logit(x: Tensor, of: Activations = activations) -> Tensor:
+            return _logit_of(classifier, images.class_id, x, of)
+
+        contributions, bias = gradient_input(logit, spatial, state.basis.dictionary)
+        design = SobolDesign.draw(
+            len(state.basis.dictionary), settings.sobol_designs, settings.seed
+        )
+        for place, row in enumerate(where):
+            if row in sampled:
+                one = activations[place : place + 1]
+                state.sobol.append(
+                    sobol_total(
+                        lambda x, one=one: logit(x, one),  # type: ignore[misc]
+                        spatial[place],
+                        state.basis.dictionary,
+                        design,
+                        settings.batch,
+                    )
+                )
+    state.values.append(codes.cpu())
+    state.contributions.append(contributions.cpu())
+    state.bias.append(bias.cpu())
+    state.maps.append(spatial[used.to(spatial.device)].half().cpu())
+
+
+def _conclude(
+    state: _Running, images: ClassImages, crops: Tensor, fitted_crops: Tensor
+) -> Explained:
+    used = images.used
+    values, contributions = torch.cat(state.values), torch.cat(state.contributions)
+    bias = torch.cat(state.bias)
+    try:
+        shares = Shares.of(contributions[used], images.logit[used], bias[used])
+    except LensError as error:
+        raise LensError(f"class {images.class_id}: {error}") from error
+    dictionary = state.basis.dictionary.cpu()
+    crop_values = state.basis.encode(crops.to(state.basis.dictionary.device)).cpu()
+    rebuilt = crop_values @ dictionary
+    held = ~fitted_crops
+    if state.sobol:
+        sobol = torch.stack([totals for totals, _ in state.sobol]).mean(0)
+        errors = torch.stack([error for _, error in state.sobol])
+        sobol_error = errors.square().sum(0).sqrt() / len(errors)
+    else:
+        sobol = sobol_of_contributions(contributions[used]).mean(0)
+        sobol_error = None
+    if isinstance(state.basis, Units):
+        rows: Sequence[int] = state.basis.units
+    else:
+        rows = range(len(dictionary))
+    return Explained(
+        info=state.info,
+        names=tuple(f"{state.info.id}-{row}" for row in rows),
+        dictionary=dictionary,
+        crop_values=crop_values,
+        image_values=values[used],
+        contributions=contributions[used],
+        maps=torch.cat(state.maps),
+        shares=shares,
+        summaries=summarise(contributions, used, images.predicted == images.class_id),
+        sobol=sobol,
+        sobol_error=sobol_error,
+        fit=DictionaryFit(
+            dictionary=state.info.id,
+            residual=shares.residual,
+            bias=shares.bias,
+            error_crops=relative_error(crops[fitted_crops], rebuilt[fitted_crops]),
+            error_maps=(state.squared_error / max(state.squared_norm, 1e-30)) ** 0.5,
+            error_held_out=relative_error(crops[held], rebuilt[held]) if held.any() else None,
+            n_iterations=state.basis.n_iterations,
+        ),
+    )
+
+
+def _spatial(basis: Factorization, maps: Tensor) -> Tensor:
+    if isinstance(basis, Units):
+        return maps[:, list(basis.units)]
+    return spatial_codes(maps, basis.dictionary)
+
+
+def _logit_of(classifier: Classifier, class_id: int, maps: Tensor, of: Activations) -> Tensor:
+    """The class's logit (n,) for maps in place of those in `of`, whose context is kept."""
+
+    def wide(context: Tensor | None) -> Tensor | None:
+        if context is None or len(context) == len(maps):
+            return context
+        return context.expand(len(maps), *context.shape[1:])
+
+    return classifier.head(maps, wide(of.negative), wide(of.prefix))[:, class_id]
+
+
+def _relevance(classifier: Classifier, images: ClassImages, settings: BuildSettings) -> Tensor:
+    """What one unit of each channel's activation adds to the class's logit, (d,)."""
+    if classifier.linear_head is not None:
+        return classifier.linear_head.weight[images.class_id]
+    total = torch.zeros(classifier.n_channels, device=classifier.device)
+    level = torch.zeros_like(total)
+    chosen = _spread(images.fit, _RELEVANCE_IMAGES)
+    for start in range(0, len(chosen), settings.batch):
+        rows = chosen[start : start + settings.batch]
+        with torch.no_grad():
+            activations = classifier.activations(to_float(images.views[rows]))
+        maps = activations.maps.requires_grad_(True)
+        logit = _logit_of(classifier, images.class_id, maps, activations)
+        (gradient,) = torch.autograd.grad(logit.sum(), maps)
+        total += (gradient * maps.detach()).sum(dim=(0, 2, 3))
+        level += maps.detach().mean(dim=(2, 3)).sum(0)
+    return total / level.clamp(min=1e-12)
+
+
+@torch.no_grad()
+def _sampled_positions(
+    classifier: Classifier, images: ClassImages, settings: BuildSettings
+) -> Tensor:
+    """Activations of single positions, up to `_POSITIONS_AN_IMAGE` of each image for fitting."""
+    generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + images.class_id)
+    views = images.views[images.fit]
+    chosen = []
+    for start in range(0, len(views), settings.batch):
+        maps = classifier.encode(to_float(views[start : start + settings.batch])).flatten(2)
+        for one in maps.transpose(1, 2).cpu():
+            order = torch.randperm(len(one), generator=generator)
+            chosen.append(one[order[:_POSITIONS_AN_IMAGE]])
+    return torch.cat(chosen)
+
+
+def _spread(mask: Tensor, at_most: int) -> list[int]:
+    """Up to `at_most` rows where the mask is set, evenly spread."""
+    rows: list[int] = mask.nonzero()[:, 0].tolist()
+    if len(rows) <= at_most:
+        return rows
+    return [rows[i * len(rows) // at_most] for i in range(at_most)]

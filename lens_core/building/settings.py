@@ -1,0 +1,39 @@
+"""What an atlas is built with."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from lens_core.atlas.schema import Basis, Frozen, JsonValue
+
+
+class BuildSettings(Frozen):
+    """Settings of a build. All of them are written into the atlas."""
+
+    concepts: int = Field(10, ge=1, le=1000, description="r, concepts a class and dictionary")
+    method: Literal["nmf"] = "nmf"
+    bases: tuple[Basis, ...] = Field(("concepts",), min_length=1)
+    fit_on: Literal["crops", "maps"] = "crops"
+    select: Literal["predicted", "labelled"] = "predicted"
+    held_out: float = Field(
+        0.25, ge=0, lt=1, description="share of images kept from fitting, for studies to draw from"
+    )
+    patch_px: int | None = Field(None, ge=4, description="side of crops in the model's view")
+    strongest_crops: int = Field(10, ge=0, description="crops shown for each concept")
+    display_px: int = Field(256, ge=32, description="side of the stored pictures")
+    sobol_designs: int = Field(128, ge=8, description="N, where the head is not linear")
+    sobol_images: int = Field(8, ge=1, description="images sampled where the head is not linear")
+    visualizations: bool = True
+    visualize_units: bool = False
+    visualization_px: int = Field(320, ge=32)
+    visualization_steps: int = Field(192, ge=1)
+    skip_corrupt: bool = False
+    batch: int = Field(64, ge=1, description="pictures encoded at once")
+    seed: int = Field(0, ge=0)
+
+    def recorded(self) -> dict[str, JsonValue]:
+        """As an atlas keeps them: all but what cannot change a result."""
+        values: dict[str, JsonValue] = self.model_dump(mode="json", exclude={"batch"})
+        return values

@@ -1,0 +1,218 @@
+"""One explained class into its folder of the atlas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from lens_core import crops
+from lens_core.atlas import Alignment, ClassInfo, ClassWriter, ConceptInfo
+from lens_core.building.collect import ClassImages
+from lens_core.building.explain import Explained
+from lens_core.building.positions import concept_positions, image_positions
+from lens_core.building.settings import BuildSettings
+from lens_core.classifier import Classifier
+from lens_core.images import ClassFolder
+
+_CROP_PX = 112
+_ALIGNED_CLASSES = 5
+
+
+def write_class(
+    out: ClassWriter,
+    classifier: Classifier,
+    folder: ClassFolder,
+    images: ClassImages,
+    explained: Sequence[Explained],
+    visualizations: Mapping[str, Image.Image],
+    settings: BuildSettings,
+) -> None:
+    """Write all files of the class and finish it.
+
+    Parameters
+    ----------
+    explained
+        One a dictionary, the main one first.
+    visualizations
+        Pictures by concept id, and by "class" for the class's logit.
+    """
+    px = classifier.preprocessing.input_px
+    boxes = crops.boxes(px, settings.patch_px or crops.default_patch_px(px)).numpy()
+    names = [
+        out.write_picture(f"images/{index:04d}.webp", display)
+        for index, display in enumerate(images.displays)
+    ]
+    out.write_table("images", _image_table(images, explained[0], names, settings))
+    out.write_table("crops", _crop_table(len(names), boxes))
+    out.write_arrays(_arrays(explained, images))
+    concepts = [
+        concept
+        for one in explained
+        for concept in _concepts(out, classifier, images, one, boxes, visualizations, settings)
+    ]
+    class_picture = None
+    if "class" in visualizations:
+        class_picture = out.write_picture("pictures/class.webp", visualizations["class"])
+    right = images.predicted == images.class_id
+    out.finish(
+        ClassInfo(
+            id=folder.class_id,
+            name=folder.name,
+            synonyms=tuple(classifier.synonyms[folder.class_id]),
+            folder=folder.path.name,
+            n_images=len(names),
+            n_candidates=len(images.files),
+            n_held_out=int(images.held_out.sum()),
+            accuracy=float(right.double().mean()),
+            concepts=tuple(concepts),
+            fits=tuple(one.fit for one in explained),
+            visualization=class_picture,
+        )
+    )
+
+
+def _image_table(
+    images: ClassImages, main: Explained, names: Sequence[str], settings: BuildSettings
+) -> pd.DataFrame:
+    used = images.used
+    places = image_positions(_shares(main, images), settings.seed)
+    files = [file for file, mine in zip(images.files, used.tolist(), strict=True) if mine]
+    return pd.DataFrame(
+        {
+            "image": np.arange(len(files)),
+            "file": files,
+            "split": np.where(images.held_out[used].numpy(), "held_out", "fit"),
+            "predicted": images.predicted[used].numpy(),
+            "probability": images.probability[used].double().numpy(),
+            "logit": images.logit[used].double().numpy(),
+            "top_concept": main.summaries.top[used].numpy(),
+            "x": places[:, 0],
+            "y": places[:, 1],
+            "picture": list(names),
+        }
+    )
+
+
+def _crop_table(n_images: int, boxes: NDArray[np.float64]) -> pd.DataFrame:
+    tiled = np.tile(boxes, (n_images, 1))
+    return pd.DataFrame(
+        {
+            "crop": np.arange(len(tiled)),
+            "image": np.repeat(np.arange(n_images), len(boxes)),
+            **{name: tiled[:, column] for column, name in enumerate(("x0", "y0", "x1", "y1"))},
+        }
+    )
+
+
+def _shares(one: Explained, images: ClassImages) -> NDArray[np.float32]:
+    """Contributions as shares of each image's logit, their sign kept where that is negative."""
+    logit = images.logit[images.used].abs().clamp(min=1e-6)
+    return (one.contributions / logit[:, None]).float().numpy()
+
+
+def _arrays(explained: Sequence[Explained], images: ClassImages) -> dict[str, NDArray[np.generic]]:
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for one in explained:
+        arrays[f"{one.info.id}/dictionary"] = one.dictionary.float().numpy()
+        arrays[f"{one.info.id}/crop_values"] = one.crop_values.float().numpy()
+        arrays[f"{one.info.id}/image_values"] = one.image_values.float().numpy()
+        arrays[f"{one.info.id}/contributions"] = _shares(one, images)
+        arrays[f"{one.info.id}/maps"] = one.maps.numpy()
+    return arrays
+
+
+def _concepts(
+    out: ClassWriter,
+    classifier: Classifier,
+    images: ClassImages,
+    one: Explained,
+    boxes: NDArray[np.float64],
+    visualizations: Mapping[str, Image.Image],
+    settings: BuildSettings,
+) -> list[ConceptInfo]:
+    importance = one.shares.concepts.numpy()
+    ranked = np.argsort(-importance, kind="stable")
+    colours = {
+        int(row): place
+        for place, row in enumerate(r for r in ranked if one.summaries.important[int(r)])
+    }
+    places = concept_positions(one.dictionary.numpy())
+    aligned = _alignment(classifier, one)
+    concepts = []
+    for row, name in enumerate(one.names):
+        strongest = _strongest(one.crop_values[:, row].numpy(), len(boxes), settings)
+        pictures = [
+            out.write_picture(
+                f"pictures/{name}-crop-{place}.webp",
+                _crop(images.displays[crop // len(boxes)], boxes[crop % len(boxes)]),
+            )
+            for place, crop in enumerate(strongest)
+        ]
+        look = visualizations.get(name)
+        concepts.append(
+            ConceptInfo(
+                id=name,
+                index=row,
+                dictionary=one.info.id,
+                importance=float(importance[row]),
+                sobol_total=float(one.sobol[row]),
+                sobol_total_se=None if one.sobol_error is None else float(one.sobol_error[row]),
+                prevalence=one.summaries.prevalence[row],
+                reliability=one.summaries.reliability[row],
+                important=one.summaries.important[row],
+                n_crops=int((one.crop_values[:, row] > 0).sum()),
+                color=colours.get(row),
+                position=(float(places[row, 0]), float(places[row, 1])),
+                alignment=aligned[row],
+                visualization=(
+                    None if look is None else out.write_picture(f"pictures/{name}.webp", look)
+                ),
+                crops=tuple(pictures),
+                crop_rows=tuple(strongest),
+            )
+        )
+    return concepts
+
+
+def _strongest(
+    values: NDArray[np.float32], per_image: int, settings: BuildSettings
+) -> tuple[int, ...]:
+    """Rows of the strongest crops, at most one of each photograph, strongest first."""
+    chosen: dict[int, int] = {}
+    for crop in np.argsort(-values, kind="stable"):
+        if len(chosen) == settings.strongest_crops or values[crop] <= 0:
+            break
+        chosen.setdefault(int(crop) // per_image, int(crop))
+    return tuple(chosen.values())
+
+
+def _crop(display: Image.Image, box: NDArray[np.float64]) -> Image.Image:
+    left, top, right, bottom = (float(edge) * display.width for edge in box)
+    return display.resize(
+        (_CROP_PX, _CROP_PX), Image.Resampling.LANCZOS, (left, top, right, bottom)
+    )
+
+
+def _alignment(classifier: Classifier, one: Explained) -> list[tuple[Alignment, ...]]:
+    """The classes whose hyperplanes a concept's direction is closest to.
+
+    Only a linear head has hyperplanes in the layer's own space; elsewhere there are none.
+    """
+    head = classifier.linear_head
+    if head is None:
+        return [() for _ in one.names]
+    weight = torch.nn.functional.normalize(head.weight.cpu(), dim=1)
+    cosines = torch.nn.functional.normalize(one.dictionary, dim=1) @ weight.T
+    best = cosines.topk(min(_ALIGNED_CLASSES, len(weight)), dim=1)
+    return [
+        tuple(
+            Alignment(class_id=int(i), name=classifier.class_names[int(i)], cosine=float(c))
+            for c, i in zip(row_values, row_ids, strict=True)
+        )
+        for row_values, row_ids in zip(best.values, best.indices, strict=True)
+    ]

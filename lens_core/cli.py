@@ -1,0 +1,213 @@
+"""The commands `lens atlas build`, `lens atlas show` and `lens atlas verify`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+_DIR = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--images", type=_DIR, required=True, help="Folder with one folder a class.")
+@click.option(
+    "--model",
+    "spec",
+    required=True,
+    metavar="SPEC",
+    help="torchvision:NAME, timm:NAME, file.py:factory, or a model folder.",
+)
+@click.option("--out", type=_DIR, required=True, help="Folder of the atlas.")
+@click.option(
+    "--layer",
+    "layers",
+    multiple=True,
+    metavar="NAME",
+    help="Where to cut the model; may repeat, the main one first. Default: last feature block.",
+)
+@click.option("--weights", metavar="FILE", help="safetensors or state dict; 'none' for random.")
+@click.option("--weights-by-order", is_flag=True, help="Load in order where all shapes agree.")
+@click.option("--classes", default="all", show_default=True, help="Indices or folders: A,B,…")
+@click.option("--labels", type=_DIR, help="CSV folder,class that says what each folder is.")
+@click.option(
+    "--select",
+    type=click.Choice(["predicted", "labelled"]),
+    default="predicted",
+    show_default=True,
+    help="Images used: those predicted as their class, or all of the folder.",
+)
+@click.option("--concepts", type=click.IntRange(1, 1000), default=10, show_default=True)
+@click.option("--method", type=click.Choice(["nmf"]), default="nmf", show_default=True)
+@click.option(
+    "--basis",
+    "bases",
+    type=click.Choice(["concepts", "units"]),
+    multiple=True,
+    default=("concepts",),
+    show_default=True,
+    help="Directions of a dictionary, single units, or both (may repeat).",
+)
+@click.option(
+    "--fit-on",
+    type=click.Choice(["crops", "maps"]),
+    default="crops",
+    show_default=True,
+    help="What dictionaries are fitted on: pooled crops, or single positions of maps.",
+)
+@click.option(
+    "--held-out",
+    type=click.FloatRange(0, 0.9),
+    default=0.25,
+    show_default=True,
+    help="Share of images that dictionaries never see; studies draw stimuli from them.",
+)
+@click.option("--patch-px", type=click.IntRange(4), help="Side of crops. Default: 2/7 of the view.")
+@click.option("--display-px", type=click.IntRange(32, 2048), default=256, show_default=True)
+@click.option("--no-visualizations", is_flag=True, help="Make no feature visualizations.")
+@click.option("--visualize-units", is_flag=True, help="Make them for single units, too.")
+@click.option("--visualization-px", type=click.IntRange(32, 2048), default=320, show_default=True)
+@click.option("--visualization-steps", type=click.IntRange(1), default=192, show_default=True)
+@click.option("--skip-corrupt", is_flag=True, help="Go on without pictures that cannot be read.")
+@click.option("--device", default="auto", show_default=True, help="auto, cuda, mps or cpu.")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "bfloat16"]),
+    default="auto",
+    show_default=True,
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--title", help="What the atlas is called.")
+@click.option("--resume/--no-resume", default=True, show_default=True, help="Keep classes done.")
+@click.option("--force", is_flag=True, help="Replace whatever is in the folder.")
+@click.pass_obj
+def build(
+    terminal: Any,
+    images: Path,
+    spec: str,
+    out: Path,
+    layers: tuple[str, ...],
+    weights: str | None,
+    weights_by_order: bool,
+    classes: str,
+    labels: Path | None,
+    device: str,
+    precision: str,
+    title: str | None,
+    resume: bool,
+    force: bool,
+    no_visualizations: bool,
+    **chosen: Any,
+) -> None:
+    """Build an atlas from images and a classifier.
+
+    The folders' names are matched to the model's classes (any case, _ for a space, plural for
+    singular), or --labels says which is which. An interrupted build goes on when run again.
+    """
+    from lens_core.build import BuildSettings, build_atlas
+    from lens_core.classifier import load_classifier
+
+    classifier = load_classifier(
+        spec,
+        weights=weights,
+        weights_by_order=weights_by_order,
+        layer=layers[0] if layers else None,
+        device=device,
+        precision=precision,
+    )
+    settings = BuildSettings(visualizations=not no_visualizations, **chosen)
+    terminal.note(
+        f"{classifier.name}: {len(classifier.class_names)} classes, layer {classifier.layer}, "
+        f"{classifier.device.type}, {str(classifier.dtype).removeprefix('torch.')}"
+    )
+    manifest = build_atlas(
+        classifier,
+        images,
+        out,
+        settings,
+        layers=layers,
+        labels=labels,
+        classes=classes,
+        title=title,
+        resume=resume,
+        force=force,
+        track=terminal.track,
+        note=terminal.note,
+    )
+    click.echo(f"{out}: {len(manifest.classes)} classes, {manifest.hash}")
+
+
+@click.command()
+@click.argument("atlas", type=_DIR)
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
+@click.option("--class", "class_name", metavar="NAME", help="One class, by name or index.")
+def show(atlas: Path, as_json: bool, class_name: str | None) -> None:
+    """Print what an atlas holds."""
+    from lens_core.atlas import Atlas
+
+    opened = Atlas.open(atlas)
+    entries = [_find_class(opened, class_name)] if class_name else list(opened.classes)
+    if as_json:
+        content = opened.manifest.model_dump(mode="json")
+        content["classes"] = [entry.model_dump(mode="json") for entry in entries]
+        click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+        return
+    manifest = opened.manifest
+    click.echo(f"{manifest.title} ({manifest.hash})")
+    click.echo(f"model {manifest.model.name}, format version {manifest.format_version}")
+    for dictionary in manifest.dictionaries:
+        click.echo(
+            f"dictionary {dictionary.id}: {dictionary.n_concepts} {dictionary.basis} at layer "
+            f"{dictionary.layer}, {dictionary.method}, importance by {dictionary.importance}"
+        )
+    for entry in entries:
+        click.echo(f"{entry.name} ({entry.id}): {entry.n_images} images")
+        if class_name:
+            _print_concepts(opened, entry.id)
+
+
+@click.command()
+@click.argument("atlas", type=_DIR)
+@click.pass_obj
+def verify(terminal: Any, atlas: Path) -> None:
+    """Check every byte of an atlas against its manifest; leaves with 1 if something is wrong."""
+    from lens_core.atlas import Atlas, verify_atlas
+
+    findings = verify_atlas(Atlas.open(atlas), terminal.track)
+    for finding in findings:
+        click.echo(finding)
+    if findings:
+        raise SystemExit(1)
+    click.echo(f"{atlas}: whole")
+
+
+def _print_concepts(atlas: Any, class_id: int) -> None:
+    info = atlas.load_class(class_id).info
+    for fit in info.fits:
+        click.echo(
+            f"  {fit.dictionary}: residual {fit.residual:.1%}, bias {fit.bias:.1%}, "
+            f"reconstruction error {fit.error_crops:.2f} on crops, {fit.error_maps:.2f} on maps"
+        )
+        for concept in info.of_dictionary(fit.dictionary):
+            mark = " important" if concept.important else ""
+            click.echo(
+                f"    {concept.id:<16} importance {concept.importance:7.1%}  "
+                f"prevalence {concept.prevalence:6.1%}{mark}"
+            )
+
+
+def _find_class(atlas: Any, wanted: str) -> Any:
+    from lens_core.atlas import LensError
+
+    plain = wanted.casefold().replace("_", " ")
+    for entry in atlas.classes:
+        names = {entry.name, entry.folder, *entry.synonyms, str(entry.id)}
+        if plain in {name.casefold().replace("_", " ") for name in names}:
+            return entry
+    import difflib
+
+    near = difflib.get_close_matches(plain, [e.name.casefold() for e in atlas.classes], cutoff=0.4)
+    hint = f"; nearest: {', '.join(near)}" if near else ""
+    raise LensError(f"--class {wanted}: the atlas has no such class{hint}")
