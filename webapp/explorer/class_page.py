@@ -12,7 +12,7 @@ from lens_core.atlas import AtlasClass, ClassEntry, ClassInfo, ConceptInfo
 
 from .book import AtlasBook, method_name, plain, title, unit_word
 from .concept_views import concept_view, css_color
-from .figures import fill_box, fit_to_box, push_apart
+from .figures import densest, fill_box, fit_to_box, push_apart
 from .links import Links, class_path, maps_path, table_path
 from .pages import (
     ClassPage,
@@ -116,7 +116,7 @@ def _cluster(
     for concept in concepts:
         mine = xy[top == concept.index]
         if css_color(concept) != "c-none" and len(mine) > 0:
-            x, y = np.median(mine, axis=0)
+            x, y = densest(mine)
             marks.append(
                 ClusterMark(
                     round(float(x), 1),
@@ -173,7 +173,7 @@ def _shares(
                 css=css,
                 label=label,
                 share=share,
-                text=label.rpartition(" ")[2] if width > 4 else "",
+                text=label.rpartition(" ")[2] if width > 4 and label[-1].isdigit() else "",
             )
         )
         start += width

@@ -71,7 +71,7 @@ def _alignment(
 ) -> tuple[AlignmentBar, ...]:
     return tuple(
         AlignmentBar(
-            name=title(item.name),
+            name=title(item.name.partition(",")[0]),
             cosine=item.cosine,
             link=links.page(class_path(item.class_id)) if book.has_class(item.class_id) else None,
             is_own=item.class_id == entry.id,

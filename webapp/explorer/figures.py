@@ -45,6 +45,16 @@ def fill_box(xy: Floats, width: float, height: float, pad: float) -> Floats:
     )
 
 
+def densest(xy: Floats, radius: float = 60.0) -> Floats:
+    """The middle of the densest group of points, where a label stands best.
+
+    The middle of all of them would fall between two islands.
+    """
+    near = np.hypot(*(xy[:, None] - xy[None]).transpose(2, 0, 1)) <= radius
+    middle: Floats = xy[near[int(near.sum(axis=1).argmax())]].mean(axis=0)
+    return middle
+
+
 def push_apart(
     xy: Floats, radii: Floats, width: float, height: float, rounds: int = 80, gap: float = 4.0
 ) -> Floats:

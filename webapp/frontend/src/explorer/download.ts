@@ -47,7 +47,7 @@ async function standalone(svg: SVGSVGElement): Promise<string> {
     const style = getComputedStyle(original);
     for (const property of STYLES) {
       const value = style.getPropertyValue(property);
-      if (value && value !== "none" ) element.setAttribute(property, value);
+      if (value && value !== "none") element.setAttribute(property, value);
       else if (property === "fill") element.setAttribute(property, value);
     }
     for (const name of ["class", "tabindex", "role", "data-concept", "href"])
