@@ -44,8 +44,8 @@ class Sight(Protocol):
     def encode(self, x: Tensor) -> Tensor:
         """Pictures (n, 3, H, W) in [0, 1] → maps (n, d, h, w)."""
 
-    def head(self, maps: Tensor) -> Tensor:
-        """Maps → logits (n, C)."""
+    def logits(self, x: Tensor) -> Tensor:
+        """Pictures (n, 3, H, W) in [0, 1] → logits (n, C)."""
 
 
 @dataclass(frozen=True)
@@ -179,20 +179,17 @@ class _Goal:
             )
 
     def __call__(self, crops: Tensor) -> Tensor:
-        maps = self.classifier.encode(crops)
-        parts = []
+        n = len(crops) // self.k
         c = 0 if self.directions is None else len(self.directions)
-        by_picture = torch.unflatten(maps, 0, (self.k, -1))
+        parts = []
         if self.directions is not None:
-            pooled = by_picture[:c].mean((3, 4))  # (c, n, d)
+            pooled = self.classifier.encode(crops[: c * n]).mean((2, 3)).reshape(c, n, -1)
             along = (pooled * self.directions[:, None]).sum(2)
             cosine = along / pooled.norm(dim=2).clamp(min=_EPS)
             # The floor leaves a slope where a crop shows nothing of the concept yet.
             parts.append((along * cosine.clamp(min=_MIN_COSINE) ** self.cosine_power).mean(1))
         if self.classes:
-            logits = self.classifier.head(by_picture[c:].flatten(0, 1))
-            rows = torch.unflatten(logits, 0, (len(self.classes), -1)).mean(1)
-            parts.append(
-                rows.gather(1, torch.tensor(self.classes, device=rows.device)[:, None])[:, 0]
-            )
+            logits = self.classifier.logits(crops[c * n :]).reshape(self.k - c, n, -1).mean(1)
+            wanted = torch.tensor(self.classes, device=logits.device)
+            parts.append(logits.gather(1, wanted[:, None])[:, 0])
         return torch.cat(parts)

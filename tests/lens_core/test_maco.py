@@ -36,8 +36,8 @@ class Eye:
         answer: Tensor = self.body((x - 0.5) / 0.25)
         return answer
 
-    def head(self, maps: Tensor) -> Tensor:
-        answer: Tensor = self.top(maps.mean((2, 3)))
+    def logits(self, x: Tensor) -> Tensor:
+        answer: Tensor = self.top(self.encode(x).mean((2, 3)))
         return answer
 
 
@@ -128,7 +128,7 @@ def test_a_picture_excites_its_own_target_most(eye: Eye, spectrum: Spectrum) -> 
     settings = MacoSettings(size_px=32, steps=60, crops=4, crop_px=24)
     made = visualize(eye, Targets(classes=(0, 1, 2, 3)), spectrum, settings)
     with torch.no_grad():
-        logits = eye.head(eye.encode(made.images))
+        logits = eye.logits(made.images)
     standard = (logits - logits.mean(0)) / logits.std(0)
     assert (standard.argmax(0) == torch.arange(4)).sum() >= 3
 
