@@ -91,7 +91,12 @@ class TwoAfc(Paradigm):
 
     def build(self, request: BuildRequest, track: Track = no_track) -> Study:
         from experiments.paradigms.two_afc_build import build_two_afc
+        from experiments.paradigms.two_afc_table import build_from_table
 
+        if request.table is not None:
+            if request.atlases:
+                raise LensError("give either --atlas or --stimuli, not both")
+            return build_from_table(request, request.table, track)
         return build_two_afc(request, track)
 
     def stimuli_of(self, template: Mapping[str, Any]) -> list[str]:

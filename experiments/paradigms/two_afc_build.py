@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import ValidationError
 
 from experiments.candidates import Query, Strata, Universe, capacity, draw, read_universes, strata
-from experiments.design import AnalysisPlan, AtlasSource, Condition, Source
-from experiments.folders import whole_folder
+from experiments.design import AtlasSource, Condition, Source
 from experiments.paradigms.base import BuildRequest
 from experiments.paradigms.two_afc import Template, Use
-from experiments.paradigms.two_afc_config import (
-    CONSENT,
-    EXCLUSIONS,
-    INSTRUCTIONS,
-    PRACTICE,
-    QUIZ,
-    SESSION,
-    TwoAfcConfig,
-    TwoAfcDesign,
-)
+from experiments.paradigms.two_afc_config import TwoAfcDesign
+from experiments.paradigms.two_afc_files import design_from, make_config, write_study
 from experiments.schedule import generator, spread
-from experiments.stimuli import Cut, StimulusNames, write_stimuli
-from experiments.study import CONFIG, Study, config_toml, first_fault
+from experiments.stimuli import Cut, StimulusNames
+from experiments.study import Study
 from lens_core.atlas import Atlas, LensError, Track, no_track
-from lens_core.atlas.files import write_atomic
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MIN_ITEMS = 2
 """A condition with fewer items says nothing of other items."""
@@ -54,11 +45,8 @@ def build_two_afc(request: BuildRequest, track: Track = no_track) -> Study:
         If a design field is wrong, the atlases cannot carry the design, or the target is not free.
     """
     if not request.atlases:
-        raise LensError("a two_afc study is made from an atlas: give --atlas ATLAS")
-    try:
-        design = TwoAfcDesign.model_validate(dict(request.design))
-    except ValidationError as error:
-        raise LensError(f"design: {first_fault(error)}") from error
+        raise LensError("a two_afc study needs stimuli: give --atlas ATLAS or --stimuli TABLE.csv")
+    design = design_from(request)
     atlases = [Atlas.open(path) for path in request.atlases]
     conditions = default_conditions(atlases)
     items, notes = _items(atlases, conditions, design, request.seed, track)
@@ -70,22 +58,16 @@ def build_two_afc(request: BuildRequest, track: Track = no_track) -> Study:
             f"strong and weak crops of {possible + 1} different held-out photographs a side"
         )
         design = design.model_copy(update={"n_references": n_references})
-    config = _config(request, design, atlases, conditions, notes)
+    source = Source(
+        kind="atlas",
+        atlases=tuple(AtlasSource(hash=atlas.hash, title=atlas.title) for atlas in atlases),
+        notes=tuple(notes),
+    )
+    config = make_config(request, design, source, conditions)
     names = StimulusNames(request.seed)
     templates, key = _templates(items, conditions, design, names, request.seed)
-    with whole_folder(request.out, what="study", force=request.force) as folder:
-        write_stimuli(
-            folder / "stimuli",
-            names,
-            size_px=design.stimulus_px,
-            quality=design.webp_quality,
-            track=track,
-        )
-        write_rows(folder / "trials.parquet", [_row(template) for template in templates])
-        write_rows(folder / "key.parquet", key)
-        _write_universe(folder / "universe.parquet", items, names)
-        write_atomic(folder / CONFIG, config_toml(config))
-    return Study.open(request.out)
+    universe = _universe(items, names)
+    return write_study(request, config, templates, key, names, universe, track)
 
 
 def default_conditions(atlases: Sequence[Atlas]) -> tuple[Condition, ...]:
@@ -155,17 +137,17 @@ def _templates(
     design: TwoAfcDesign,
     names: StimulusNames,
     seed: int,
-) -> tuple[list[Template], list[dict[str, Any]]]:
+) -> tuple[list[Template], dict[str, str]]:
     """The pool of trials, and its key."""
     templates: list[Template] = []
-    key: list[dict[str, Any]] = []
+    key: dict[str, str] = {}
 
     def add(item: Item, use: Use, query: Query, rng: np.random.Generator) -> None:
         template, correct = _template(
             f"t{len(templates):05d}", item, use, query, design, names, rng
         )
         templates.append(template)
-        key.append({"template": template.template, "correct": correct})
+        key[template.template] = correct
 
     for condition in conditions:
         mine = [item for item in items if item.condition == condition.name]
@@ -245,55 +227,7 @@ def _separation(item: Item) -> float:
     return float(strong - weak) / item.universe.scale
 
 
-def _row(template: Template) -> dict[str, Any]:
-    row = asdict(template)
-    return row | {name: list(row[name]) for name in ("strong", "weak", "sources")}
-
-
-def _config(
-    request: BuildRequest,
-    design: TwoAfcDesign,
-    atlases: Sequence[Atlas],
-    conditions: tuple[Condition, ...],
-    notes: Sequence[str],
-) -> TwoAfcConfig:
-    single = len(conditions) == 1
-    formula = "correct ~ 1" if single else "correct ~ condition"
-    reference = next((c.name for c in conditions if c.name == "units"), conditions[0].name)
-    content: Mapping[str, Any] = {
-        "name": request.name,
-        "title": request.title,
-        "seed": request.seed,
-        "source": Source(
-            kind="atlas",
-            atlases=tuple(AtlasSource(hash=atlas.hash, title=atlas.title) for atlas in atlases),
-            notes=tuple(notes),
-        ),
-        "design": design,
-        "conditions": conditions,
-        "consent": CONSENT,
-        "instructions": INSTRUCTIONS,
-        "quiz": QUIZ,
-        "practice": PRACTICE,
-        "session": SESSION,
-        "exclusions": EXCLUSIONS,
-        "analysis": AnalysisPlan(formula=formula, reference=None if single else reference),
-    }
-    try:
-        return TwoAfcConfig.model_validate(content)
-    except ValidationError as error:
-        raise LensError(f"study {request.name!r}: {first_fault(error)}") from error
-
-
-def write_rows(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows as a Parquet table."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    pq.write_table(pa.Table.from_pylist([dict(row) for row in rows]), file, compression="zstd")
-
-
-def _write_universe(file: Path, items: Sequence[Item], names: StimulusNames) -> None:
+def _universe(items: Sequence[Item], names: StimulusNames) -> pd.DataFrame:
     """Every candidate of every item, and the stimulus that it became, if any."""
     import pandas as pd
 
@@ -324,4 +258,4 @@ def _write_universe(file: Path, items: Sequence[Item], names: StimulusNames) -> 
                 }
             )
         )
-    pd.concat(tables, ignore_index=True).to_parquet(file, index=False, compression="zstd")
+    return pd.concat(tables, ignore_index=True)
