@@ -14,6 +14,7 @@ Source: Fel et al., NeurIPS 2023, arXiv 2306.06805, sections 3 and 4.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -115,7 +116,44 @@ def visualize(
     LensError
         If a direction is zero, or nothing is asked for.
     """
+    if not len(targets):
+        raise LensError("nothing to visualize: give directions or classes")
     settings = settings or MacoSettings()
+    parts = list(_in_parts(targets, settings.at_once))
+    made = [
+        _optimise(classifier, part, spectrum, settings, seed + i, track)
+        for i, part in enumerate(parts)
+    ]
+    if len(made) == 1:
+        return made[0]
+    steps = min(len(part.objective) for part in made)
+    return Visualizations(
+        torch.cat([part.images for part in made]),
+        torch.cat([part.transparency for part in made]),
+        torch.cat([part.objective[:steps] for part in made], dim=1),
+    )
+
+
+def _in_parts(targets: Targets, at_once: int) -> Iterator[Targets]:
+    """Cut targets into parts of at most `at_once`, concepts apart from classes if it must be."""
+    if len(targets) <= at_once:
+        yield targets
+        return
+    if targets.directions is not None and len(targets.directions):
+        for rows in torch.split(targets.directions, at_once):
+            yield Targets(rows)
+    for first in range(0, len(targets.classes), at_once):
+        yield Targets(classes=targets.classes[first : first + at_once])
+
+
+def _optimise(
+    classifier: Sight,
+    targets: Targets,
+    spectrum: Spectrum,
+    settings: MacoSettings,
+    seed: int,
+    track: Track,
+) -> Visualizations:
     goal = _Goal(targets, classifier, settings.cosine_power)
     device = classifier.device
     generator = torch.Generator(device).manual_seed(seed)
@@ -162,8 +200,6 @@ class _Goal:
     """Crops (k·n, 3, P, P) → objective (k,)."""
 
     def __init__(self, targets: Targets, classifier: Sight, cosine_power: float) -> None:
-        if not len(targets):
-            raise LensError("nothing to visualize: give directions or classes")
         self.classifier = classifier
         self.k = len(targets)
         self.classes = targets.classes

@@ -33,6 +33,8 @@ class MacoSettings:
         objective. See :mod:`~lens_core.visualization.maco`.
     lr
         Step length of NAdam.
+    at_once
+        How many pictures are optimised together; more are made one lot after another.
     patience
         Stop once no picture's mean objective over this many steps is 1 % above that over as many
         before; 0 never stops.
@@ -49,10 +51,11 @@ class MacoSettings:
     noise: float = 0.08
     cosine_power: float = 2.0
     lr: float = 1.0
+    at_once: int = 32
     patience: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("size_px", "steps", "crops"):
+        for name in ("size_px", "steps", "crops", "at_once"):
             if getattr(self, name) < 1:
                 raise LensError(f"MacoSettings: {name} is {getattr(self, name)}; it must be ≥ 1")
         if self.crop_px is not None and self.crop_px < 1:

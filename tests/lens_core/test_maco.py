@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -191,6 +192,16 @@ def test_a_directions_length_does_not_matter(
     short = visualize(eye, Targets(directions), spectrum, QUICK)
     long = visualize(eye, Targets(directions * 64), spectrum, QUICK)
     assert torch.equal(short.images, long.images)
+
+
+def test_many_targets_are_made_in_lots(eye: Eye, spectrum: Spectrum) -> None:
+    directions = torch.rand(5, 8, generator=torch.Generator().manual_seed(2))
+    small = replace(QUICK, at_once=2)
+    lots = visualize(eye, Targets(directions, (3,)), spectrum, small, seed=1)
+    assert lots.images.shape == (6, 3, 32, 32)
+    assert lots.objective.shape == (12, 6)
+    second = visualize(eye, Targets(directions[2:4]), spectrum, small, seed=2)
+    assert torch.equal(lots.images[2:4], second.images)
 
 
 def test_a_constant_image_set_gives_no_nan(eye: Eye, directions: Tensor) -> None:
