@@ -165,6 +165,12 @@ def plain(name: str) -> str:
     return name.replace("_", " ").strip()
 
 
+def synonyms(entry: ClassEntry) -> tuple[str, ...]:
+    """Other names of a class, as people write them; lists often repeat the name itself."""
+    name = plain(entry.name).casefold()
+    return tuple(s for s in map(plain, entry.synonyms) if s.casefold() != name)
+
+
 def title(name: str) -> str:
     """A class name as a heading; only the first letter is changed."""
     words = plain(name)

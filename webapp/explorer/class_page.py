@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lens_core.atlas import AtlasClass, ClassEntry, ClassInfo, ConceptInfo
 
-from .book import AtlasBook, method_name, plain, title, unit_word
+from .book import AtlasBook, method_name, plain, synonyms, title, unit_word
 from .concept_views import concept_view, css_color
 from .figures import densest, fill_box, fit_to_box, push_apart
 from .links import Links, class_path, maps_path, table_path
@@ -56,7 +56,7 @@ def class_page(book: AtlasBook, class_id: int, links: Links, dictionary: str | N
     return ClassPage(
         id=class_id,
         title=title(info.name),
-        synonyms=tuple(plain(name) for name in info.synonyms),
+        synonyms=synonyms(entry),
         dictionary=chosen.id,
         unit_word=word,
         method=method_name(chosen.method),
@@ -67,6 +67,7 @@ def class_page(book: AtlasBook, class_id: int, links: Links, dictionary: str | N
         accuracy=info.accuracy,
         n_important=sum(concept.important for concept in all_concepts),
         visualization=_visualization(info, entry, links),
+        visualized=any(concept.visualization for concept in concepts),
         cover=book.cover(entry, links),
         tabs=_tabs(book, class_id, links, chosen.id),
         concepts=views,

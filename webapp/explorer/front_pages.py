@@ -6,7 +6,7 @@ import json
 
 from lens_core.atlas import ClassEntry
 
-from .book import AtlasBook, plain, title
+from .book import AtlasBook, plain, synonyms, title
 from .concept_views import concept_view
 from .links import Links, class_path
 from .pages import ClassesPage, ClassTile, HomePage, Picture, WallItem
@@ -24,6 +24,7 @@ def home_page(book: AtlasBook, links: Links) -> HomePage:
     concepts = info.of_dictionary(book.main.id)[:N_CURATED]
     return HomePage(
         wall=_wall(book, links),
+        visualized=any(concept.visualization for concept in concepts),
         curated_title=title(entry.name),
         curated_link=links.page(class_path(entry.id)),
         curated_cover=book.cover(entry, links),
@@ -78,8 +79,7 @@ def classes_page(book: AtlasBook, links: Links, query: str = "") -> ClassesPage:
 def search_index(book: AtlasBook) -> bytes:
     """What the browser needs to find a class as one types; class pages are at ``class/ID``."""
     index = [
-        {"id": e.id, "name": title(e.name), "also": [plain(s) for s in e.synonyms]}
-        for e in book.atlas.classes
+        {"id": e.id, "name": title(e.name), "also": list(synonyms(e))} for e in book.atlas.classes
     ]
     return json.dumps({"classes": index}, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -95,7 +95,7 @@ def _tile(book: AtlasBook, entry: ClassEntry, links: Links, best: bool = False) 
     return ClassTile(
         id=entry.id,
         title=title(entry.name),
-        synonyms=tuple(plain(name) for name in entry.synonyms),
+        synonyms=synonyms(entry),
         link=links.page(class_path(entry.id)),
         n_images=entry.n_images,
         n_important=book.n_important(entry),

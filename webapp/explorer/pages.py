@@ -146,6 +146,7 @@ class ClassPage:
     accuracy: float | None
     n_important: int
     visualization: Picture | None
+    visualized: bool
     cover: Picture | None
     tabs: tuple[DictionaryTab, ...]
     concepts: tuple[ConceptView, ...]
@@ -189,6 +190,7 @@ class HomePage:
     """The atlas's front door."""
 
     wall: tuple[WallItem, ...]
+    visualized: bool
     curated_title: str
     curated_link: str
     curated_cover: Picture | None

@@ -1,7 +1,7 @@
 // Where a concept is in an image: its map, drawn over the picture as a lit region in its colour.
 
 /** Share of a concept's scale at which the outline runs. */
-const OUTLINE = 0.35;
+const OUTLINE = 0.3;
 const VEIL = 0.62;
 const SIZE = 224;
 
@@ -26,26 +26,42 @@ export class ConceptMaps {
     if (this.levels.length !== expected) throw new Error("concept maps are cut short");
   }
 
-  /** Value between 0 and 1 at a place of an image, both coordinates from 0 to 1; bilinear. */
+  /**
+   * Value between 0 and 1 at a place of an image, both coordinates from 0 to 1. A cubic B-spline,
+   * since a map has few cells and outlines through bilinear ones are polygons.
+   */
   at(image: number, concept: number, x: number, y: number): number {
-    const px = Math.min(Math.max(x * this.width - 0.5, 0), this.width - 1);
-    const py = Math.min(Math.max(y * this.height - 0.5, 0), this.height - 1);
-    const x0 = Math.floor(px);
-    const y0 = Math.floor(py);
-    const x1 = Math.min(x0 + 1, this.width - 1);
-    const y1 = Math.min(y0 + 1, this.height - 1);
     const start = (image * this.nConcepts + concept) * this.height * this.width;
-    const value = (row: number, column: number): number =>
-      this.levels[start + row * this.width + column] ?? 0;
-    const right = px - x0;
-    const top = value(y0, x0) * (1 - right) + value(y0, x1) * right;
-    const bottom = value(y1, x0) * (1 - right) + value(y1, x1) * right;
-    return (top * (1 - (py - y0)) + bottom * (py - y0)) / 255;
+    const px = x * this.width - 0.5;
+    const py = y * this.height - 0.5;
+    const column = Math.floor(px);
+    const row = Math.floor(py);
+    const across = spline(px - column);
+    const down = spline(py - row);
+    let value = 0;
+    for (let j = 0; j < 4; j++) {
+      const r = Math.min(Math.max(row + j - 1, 0), this.height - 1);
+      for (let i = 0; i < 4; i++) {
+        const c = Math.min(Math.max(column + i - 1, 0), this.width - 1);
+        value += down[j]! * across[i]! * (this.levels[start + r * this.width + c] ?? 0);
+      }
+    }
+    return value / 255;
   }
 
   has(image: number, concept: number): boolean {
     return image >= 0 && image < this.nImages && concept >= 0 && concept < this.nConcepts;
   }
+}
+
+function spline(t: number): [number, number, number, number] {
+  const u = 1 - t;
+  return [
+    u ** 3 / 6,
+    (3 * t ** 3 - 6 * t ** 2 + 4) / 6,
+    (3 * u ** 3 - 6 * u ** 2 + 4) / 6,
+    t ** 3 / 6,
+  ];
 }
 
 let loading: Promise<ConceptMaps> | null = null;
