@@ -85,9 +85,17 @@ class Universe:
 
 
 def read_universes(
-    atlas: Atlas, dictionaries: Sequence[str], view: View, seed: int
+    atlas: Atlas,
+    dictionaries: Sequence[str],
+    view: View,
+    seed: int,
+    items_per_class: int | None = None,
 ) -> list[Universe]:
-    """The universe of every concept of these dictionaries, class by class.
+    """The universe of the concepts of these dictionaries, class by class.
+
+    Parameters
+    ----------
+    items_per_class : of each dictionary, the most important ones; none for all.
 
     Raises
     ------
@@ -104,7 +112,7 @@ def read_universes(
         for dictionary in infos:
             what = "crop_values" if view == "crop" else "image_values"
             values = np.asarray(a_class.array(f"{dictionary.id}/{what}"), np.float64)[rows]
-            for concept in a_class.info.of_dictionary(dictionary.id):
+            for concept in a_class.info.of_dictionary(dictionary.id)[:items_per_class]:
                 item = f"{entry.id:05d}/{concept.id}"
                 rng = generator(seed, "ties", atlas.hash, item)
                 mine = values[:, concept.index]

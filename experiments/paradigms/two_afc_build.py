@@ -107,7 +107,8 @@ def _items(
         for atlas in track(atlases, f"candidates for {condition.name}", len(atlases)):
             known = {dictionary.id for dictionary in atlas.dictionaries}
             wanted = [name for name in condition.dictionaries if name in known]
-            for universe in read_universes(atlas, wanted, design.view, seed):
+            candidates = read_universes(atlas, wanted, design.view, seed, design.items_per_class)
+            for universe in candidates:
                 sides = strata(universe, design.strong_quantile, design.weak_quantile)
                 room = capacity(universe, sides)
                 best = max(best, room)

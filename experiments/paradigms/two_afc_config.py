@@ -32,6 +32,8 @@ class TwoAfcDesign(Design):
     min_references : items that cannot have so many are left out.
     n_trials, n_catch : of one participant. In a catch trial the queries are themselves references.
     n_practice_obvious, n_practice_harder : practice trials with extreme and with closer queries.
+    items_per_class : the most important concepts (units) of each class and layer are items; none
+        for all of them.
     items_per_layer : items that one participant is asked about in each layer; none for as many as
         there are trials for.
     templates_per_item : different trials drawn for each item.
@@ -48,6 +50,7 @@ class TwoAfcDesign(Design):
     n_catch: int = Field(default=5, ge=0)
     n_practice_obvious: int = Field(default=4, ge=0)
     n_practice_harder: int = Field(default=1, ge=0)
+    items_per_class: int | None = Field(default=None, ge=1)
     items_per_layer: int | None = Field(default=None, ge=1)
     templates_per_item: int = Field(default=4, ge=1)
     strong_quantile: float = Field(default=0.85, gt=0, lt=1)

@@ -165,6 +165,17 @@ def test_whole_images_can_be_shown(synthetic_atlas: Atlas, tmp_path: Path) -> No
     assert {row["crop"] for row in read_rows(study.root / "universe.parquet")} == {-1}
 
 
+def test_items_can_be_the_most_important_ones(synthetic_atlas: Atlas, tmp_path: Path) -> None:
+    study = make_study(tmp_path / "few", synthetic_atlas, design={"items_per_class": 2})
+    expected = {
+        f"{entry.id:05d}/{concept.id}"
+        for entry in synthetic_atlas.classes
+        for dictionary in ("concepts", "units")
+        for concept in synthetic_atlas.load_class(entry.id).info.of_dictionary(dictionary)[:2]
+    }
+    assert {row["item"] for row in study.templates} == expected
+
+
 def test_same_request_same_study(synthetic_atlas: Atlas, tmp_path: Path) -> None:
     first = make_study(tmp_path / "one", synthetic_atlas, seed=5)
     second = make_study(tmp_path / "two", synthetic_atlas, seed=5)
