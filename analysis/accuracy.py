@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -111,6 +112,12 @@ def accuracy_by_condition(
         people = counts[counts["condition"] == name]
         answers = trials[(trials["condition"] == name) & trials["correct"].notna()]
         rows.append(_row(name, people, answers, cluster, item, rng, level, n_resamples, notes))
+    few = [str(row["condition"]) for row in rows if 1 < int(row["n_participants"]) <= FEW_CLUSTERS]
+    if few:
+        notes.append(
+            f"With {FEW_CLUSTERS} people or fewer ({', '.join(few)}) the bootstrap interval is too "
+            "narrow; trust the t interval."
+        )
     return Accuracy(pd.DataFrame(rows), counts, tuple(notes))
 
 
@@ -124,7 +131,7 @@ def _row(
     level: float,
     n_resamples: int,
     notes: list[str],
-) -> dict[str, object]:
+) -> dict[str, Any]:
     k, n, score = (people[column].to_numpy() for column in ("k", "n", "accuracy"))
     size = len(people)
     t_based, boot = NONE, NONE
@@ -138,13 +145,8 @@ def _row(
     else:
         t_based = t_interval(score, level).clipped()
         boot = percentile_interval(resampled_proportions(k, n, n_resamples, rng), level)
-        if size <= FEW_CLUSTERS:
-            notes.append(
-                f"With {size} people in condition {name!r} the bootstrap interval is too narrow; "
-                "trust the t interval."
-            )
         if len(set(score)) == 1:
-            t_based = NONE
+            t_based, boot = NONE, NONE
             notes.append(_same_words(name, float(score[0])))
     deff, effective = design_effect(k, n)
     pooled = float(k.sum() / n.sum()) if size else float("nan")

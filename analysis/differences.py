@@ -243,10 +243,11 @@ def _separation_words(pooled: pd.Series, problem: str) -> str:
         for name, value in pooled.items()
         if value in (0.0, 1.0)
     ]
-    why = " and ".join(ends) if ends else problem
+    if not ends:
+        return f"The clustered test cannot be computed ({problem}), and no claim is made."
     return (
-        f"The declared test has no finite answer: {why}. An odds ratio would be infinite; the "
-        "accuracies themselves are the result, and no claim is made."
+        f"The clustered test has no finite answer, because {' and '.join(ends)}: an odds ratio "
+        "would be infinite. The accuracies themselves are the result, and no claim is made."
     )
 
 

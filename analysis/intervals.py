@@ -50,7 +50,9 @@ def wilson(k: float, n: float, level: float = 0.95) -> Interval:
     p = k / n
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = np.sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n))) / (1 + z2 / n)
-    return Interval(float(centre - half), float(centre + half), level).clipped()
+    low = 0.0 if k <= 0 else float(max(centre - half, 0.0))
+    high = 1.0 if k >= n else float(min(centre + half, 1.0))
+    return Interval(low, high, level)
 
 
 def clopper_pearson(k: int, n: int, level: float = 0.95) -> Interval:

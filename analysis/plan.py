@@ -14,6 +14,13 @@ from analysis.errors import AnalysisError
 
 KNOWN_METHODS = ("two_way_cluster_logit",)
 KNOWN_OUTCOMES = ("correct",)
+CHECK_WORDS = {
+    "instruction": "time on instructions",
+    "total": "time on all trials",
+    "median_rt": "median response time",
+    "same_response": "share of one and the same response",
+    "n_test_trials": "number of test trials",
+}
 
 
 @dataclass(frozen=True)
@@ -25,13 +32,14 @@ class Criterion:
     max: float | None = None
 
     def words(self) -> str:
-        """The rule as a reader wants it: ``catch_accuracy at least 0.8``."""
-        parts = []
-        if self.min is not None:
-            parts.append(f"at least {self.min:g}")
-        if self.max is not None:
-            parts.append(f"at most {self.max:g}")
-        return f"{self.check} {' and '.join(parts)}"
+        """The rule as a reader wants it: ``catch accuracy at least 0.8``."""
+        name, _, unit = self.check.rpartition("_")
+        if unit not in ("s", "ms"):
+            name, unit = self.check, ""
+        name = CHECK_WORDS.get(name, name.replace("_", " "))
+        ends = (("at least", self.min), ("at most", self.max))
+        parts = [f"{word} {end:g} {unit}".strip() for word, end in ends if end is not None]
+        return f"{name} {' and '.join(parts)}"
 
 
 @dataclass(frozen=True)

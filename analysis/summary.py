@@ -18,9 +18,10 @@ def summary_lines(results: Mapping[str, Any]) -> list[str]:
     labels = {entry["name"]: entry["label"] for entry in results["design"]["conditions"]}
     for row in (results["accuracy"] or {}).get("conditions", ()):
         people = count(row["n_participants"], "person", "people")
+        kind = "" if row["low"] is not None else "wilson_"
+        interval = between(row[f"{kind}low"], row[f"{kind}high"], percent)
         lines.append(
-            f"{labels[row['condition']]}: {percent(row['accuracy'])} right "
-            f"{between(row['low'], row['high'], percent)}, {people}"
+            f"{labels[row['condition']]}: {percent(row['accuracy'])} right {interval}, {people}"
         )
     differences = results["differences"]
     if differences is None:

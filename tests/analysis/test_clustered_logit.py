@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from scipy import special, stats
+
+from analysis.clustered_logit import NotEstimable, fit_clustered_logit
+from tests.analysis.conftest import simulated_trials
+
+
+def design(trials: pd.DataFrame) -> np.ndarray:
+    return np.column_stack([np.ones(len(trials)), (trials["condition"] == "units").astype(float)])
+
+
+def oracle(x: np.ndarray, y: np.ndarray, people: list[str], items: list[str]) -> np.ndarray:
+    """The two-way covariance written out as sums over clusters, slowly and plainly."""
+    beta = np.asarray(sm.Logit(y, x).fit(disp=0, tol=1e-12).params)
+    p = special.expit(x @ beta)
+    n, k = x.shape
+    bread = np.linalg.inv(sum(p[i] * (1 - p[i]) * np.outer(x[i], x[i]) for i in range(n)))
+
+    def one_way(labels: list[object]) -> np.ndarray:
+        groups = sorted(set(labels), key=str)
+        meat = np.zeros((k, k))
+        for group in groups:
+            total = np.zeros(k)
+            for i in range(n):
+                if labels[i] == group:
+                    total += x[i] * (y[i] - p[i])
+            meat += np.outer(total, total)
+        g = len(groups)
+        return np.asarray(g / (g - 1) * (n - 1) / (n - k) * bread @ meat @ bread)
+
+    both = list(zip(people, items, strict=True))
+    return one_way(list(people)) + one_way(list(items)) - one_way(list(both))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_covariance_by_hand(seed: int) -> None:
+    trials = simulated_trials(seed, people=10, items=7, answers=9, effect=0.5)
+    x, y = design(trials), trials["correct"].to_numpy(dtype=float)
+    fit = fit_clustered_logit(x, y, participants=trials["participant"], items=trials["item"])
+    expected = oracle(x, y, list(trials["participant"]), list(trials["item"]))
+    assert not fit.widened
+    assert fit.covariance == pytest.approx(expected, rel=1e-7)
+
+
+def test_agrees_with_statsmodels(trials: pd.DataFrame) -> None:
+    x, y = design(trials), trials["correct"].to_numpy(dtype=float)
+    codes = trials[["participant", "item"]].apply(lambda column: pd.factorize(column)[0])
+    two = sm.Logit(y, x).fit(disp=0, cov_type="cluster", cov_kwds={"groups": codes.to_numpy()})
+    ours = fit_clustered_logit(x, y, participants=trials["participant"], items=trials["item"])
+    assert ours.coefficients == pytest.approx(np.asarray(two.params), rel=1e-6)
+    assert ours.standard_errors == pytest.approx(np.asarray(two.bse), rel=1e-6)
+    one = sm.Logit(y, x).fit(
+        disp=0, cov_type="cluster", cov_kwds={"groups": codes["participant"].to_numpy()}
+    )
+    ours = fit_clustered_logit(x, y, participants=trials["participant"])
+    assert ours.standard_errors == pytest.approx(np.asarray(one.bse), rel=1e-6)
+
+
+def test_degrees_of_freedom_and_test(trials: pd.DataFrame) -> None:
+    x, y = design(trials), trials["correct"]
+    fit = fit_clustered_logit(x, y, participants=trials["participant"], items=trials["item"])
+    people, items = trials["participant"].nunique(), trials["item"].nunique()
+    assert fit.df == min(people, items) - 2
+    effect = fit.contrast([0.0, 1.0], level=0.9)
+    half = stats.t.ppf(0.95, fit.df) * fit.standard_errors[1]
+    assert (effect.low, effect.high) == pytest.approx(
+        (fit.coefficients[1] - half, fit.coefficients[1] + half)
+    )
+    f, q, df, p = fit.wald([[0.0, 1.0]])
+    assert (q, df) == (1, fit.df)
+    assert f == pytest.approx(effect.t**2)
+    assert p == pytest.approx(effect.p)
+
+
+def test_labels_do_not_matter(trials: pd.DataFrame) -> None:
+    x, y = design(trials), trials["correct"]
+    first = fit_clustered_logit(x, y, participants=trials["participant"], items=trials["item"])
+    order = np.random.default_rng(0).permutation(len(trials))
+    second = fit_clustered_logit(
+        x[order],
+        y.to_numpy()[order],
+        participants=trials["participant"].map(lambda name: hash(name)).to_numpy()[order],
+        items=trials["item"].str.upper().to_numpy()[order],
+    )
+    assert second.covariance == pytest.approx(first.covariance, rel=1e-8)
+
+
+def test_a_difference_of_clusterings_that_is_no_variance_is_bounded() -> None:
+    """A chequerboard: people and items differ less than chance, so the difference is negative."""
+    frame = pd.DataFrame(itertools.product(range(5), range(5)), columns=["person", "item"])
+    answers = (frame["person"] + frame["item"]) % 2
+    x = np.ones((len(frame), 1))
+    two = fit_clustered_logit(x, answers, participants=frame["person"], items=frame["item"])
+    people = fit_clustered_logit(x, answers, participants=frame["person"])
+    items = fit_clustered_logit(x, answers, participants=frame["item"])
+    assert two.widened
+    assert two.covariance == pytest.approx(people.covariance + items.covariance)
+
+
+def test_says_why_there_is_no_answer(trials: pd.DataFrame) -> None:
+    x = design(trials)
+    people, items = trials["participant"], trials["item"]
+    with pytest.raises(NotEstimable, match="all right or all wrong"):
+        fit_clustered_logit(x, np.ones(len(x)), participants=people, items=items)
+    with pytest.raises(NotEstimable, match="1 participant cannot carry 2 coefficients"):
+        fit_clustered_logit(x, trials["correct"], participants=["a"] * len(x), items=items)
+    with pytest.raises(NotEstimable, match="the same"):
+        doubled = np.column_stack([x, x[:, 1]])
+        fit_clustered_logit(doubled, trials["correct"], participants=people, items=items)
