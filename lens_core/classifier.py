@@ -280,7 +280,7 @@ def _find_linear_head(classifier: Classifier) -> LinearHead | None:
     d, n_classes = classifier.n_channels, len(classifier.class_names)
     generator = torch.Generator().manual_seed(0)
     maps = torch.randn(3, d, *classifier.map_shape, generator=generator).to(classifier.device)
-    maps[1:] = maps[1:].abs() * torch.tensor([1.0, 20.0], device=maps.device).view(2, 1, 1, 1)
+    maps[1:] = maps[1:].abs() * torch.tensor([0.05, 20.0], device=maps.device).view(2, 1, 1, 1)
     if not classifier._split.needs_negative:
         maps = maps.clamp(min=0)  # the only maps that `head` is ever given
     expected = classifier._slow_head(maps, None)

@@ -85,6 +85,7 @@ _DIR = click.Path(path_type=Path)
 @click.pass_obj
 def build(
     terminal: Any,
+    /,
     images: Path,
     spec: str,
     out: Path,
@@ -117,6 +118,7 @@ def build(
         device=device,
         precision=precision,
     )
+    # The remaining options are fields of the settings, which refuse any other name.
     settings = BuildSettings(visualizations=not no_visualizations, **chosen)
     terminal.note(
         f"{classifier.name}: {len(classifier.class_names)} classes, layer {classifier.layer}, "

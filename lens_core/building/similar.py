@@ -60,4 +60,6 @@ def _directions(directory: Path, dictionary_id: str) -> tuple[int, list[str], ND
     mine = sorted(
         (c for c in one.info.concepts if c.dictionary == dictionary_id), key=lambda c: c.index
     )
-    return one.info.id, [c.id for c in mine], rows / np.where(norms > 0, norms, np.float32(1))
+    norms[norms == 0] = 1.0
+    unit: NDArray[np.float32] = np.divide(rows, norms, dtype=np.float32)
+    return one.info.id, [c.id for c in mine], unit

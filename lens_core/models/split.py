@@ -138,11 +138,11 @@ class Split:
 
 
 def same(a: Tensor, b: Tensor) -> bool:
-    """Whether two answers agree to float32 accuracy, relative to their spread."""
+    """Whether two batches of answers (n, C) agree to float32 accuracy, each on its own scale."""
     if a.shape != b.shape or not torch.isfinite(b).all():
         return False
-    scale = float(b.abs().max().clamp(min=1e-30))
-    return float((a - b).abs().max()) <= 1e-4 * scale
+    scale = b.abs().amax(dim=1).clamp(min=1e-30)
+    return bool(((a - b).abs().amax(dim=1) <= 1e-4 * scale).all())
 
 
 def probe_images(input_px: int, device: torch.device) -> Tensor:
@@ -197,7 +197,8 @@ def _try_split(module: nn.Module, name: str, input_px: int, fixed_input: bool) -
         return f"its output of shape {tuple(output.shape)} is no map; choose an earlier layer"
     small = [] if fixed_input else [64]
     for dummy_px, batch in [*((px, 1) for px in small), (input_px, 1), (input_px, None)]:
-        dummy = x[: batch or len(x), :, :dummy_px, :dummy_px]
+        # Unlike the probe, so that data which go around the layer make a difference.
+        dummy = x.new_zeros(batch or len(x), 3, dummy_px, dummy_px)
         try:
             answer = run_from(module, layer, output, dummy)
         except Exception:
@@ -273,14 +274,16 @@ def default_layer(module: nn.Module, input_px: int, fixed_input: bool) -> str:
         in_a_chain = parent is module or isinstance(parent, nn.Sequential | nn.ModuleList)
         if layout.kind == "tokens" and not in_a_chain:
             continue
-        groups.setdefault(output.data_ptr(), []).append(name)
+        # Layers that work in place share memory: such a group is as late as its last member.
+        address = output.data_ptr()
+        groups[address] = [*groups.pop(address, []), name]
     for names in reversed(list(groups.values())):
         name = min(reversed(names), key=lambda n: n.count("."))
         if isinstance(_try_split(module, name, input_px, fixed_input), Split):
             return name
     with torch.no_grad():
         answers = module(probe_images(input_px, _device_of(module)))
-    if same(answers[:1], answers[1:]):
+    if same(answers[:1], answers[1:2]):
         raise LensError("--model: the class scores are the same whatever it sees; is it trained?")
     raise LensError("--model: no layer gives a map that the class scores depend on")
 
