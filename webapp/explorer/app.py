@@ -12,7 +12,7 @@ from .render import STATIC
 from .views import blueprint, not_found_page
 
 CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; img-src 'self' blob:; base-uri 'none'; form-action 'self'"
+    "default-src 'self'; img-src 'self' data: blob:; base-uri 'none'; form-action 'self'"
 )
 
 
