@@ -1,7 +1,7 @@
 """Writing a data set, a row at a time, in constant memory.
 
 The folder follows Psych-DS: a ``dataset_description.json``, tables
-``data/study-NAME_WHAT_data.csv`` with the same tables as Parquet, a codebook, the frozen
+``data/study-NAME_table-WHAT_data.csv`` with the same tables as Parquet, a codebook, the frozen
 ``study.toml``, and ``manifest.json`` with row counts and checksums. The simulator and the server's
 export both use :class:`DatasetWriter`.
 """
@@ -46,6 +46,15 @@ def escape_cell(text: str) -> str:
     except ValueError:
         pass
     return "'" + text
+
+
+def table_stem(study: str, what: str) -> str:
+    """File name of a table without its suffix.
+
+    Psych-DS (file rules, ``fileRegex``) allows letters and digits alone in the values of a name,
+    so a study's hyphens are left out.
+    """
+    return f"study-{study.replace('-', '')}_table-{what}_data"
 
 
 class DatasetWriter:
@@ -103,8 +112,8 @@ class DatasetWriter:
             shutil.rmtree(self._partial, ignore_errors=True)
             (self._partial / "data").mkdir(parents=True)
             for what, columns in self._columns.items():
-                stem = self._partial / "data" / f"study-{self.study.name}_{what}_data"
-                self._tables[what] = _Table(stem, columns)
+                stem = table_stem(self.study.name, what)
+                self._tables[what] = _Table(self._partial / "data" / stem, columns)
         return self
 
     def __exit__(

@@ -35,7 +35,7 @@ def dataset_description(
                 entry["levels"] = list(column.levels)
             variables.setdefault(column.name, entry)
     return {
-        "@context": "https://schema.org/",
+        "@context": "https://schema.org",
         "@type": "Dataset",
         "name": f"study-{study.name}",
         "description": study.title,

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.checks import check_columns
-from experiments.dataset import DatasetWriter, escape_cell
+from experiments.dataset import DatasetWriter, escape_cell, table_stem
 from experiments.records import EVENTS, PARTICIPANTS, Column, names, trial_columns
 from experiments.study import Study, read_rows
 from lens_core.atlas import LensError
@@ -43,7 +44,7 @@ def write(out: Path, study: Study, **options: Any) -> Path:
 
 
 def csv_rows(out: Path, table: str) -> list[dict[str, str]]:
-    (file,) = (out / "data").glob(f"*_{table}_data.csv")
+    (file,) = (out / "data").glob(f"*-{table}_data.csv")
     with file.open(encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))
 
@@ -55,7 +56,7 @@ def test_round_trip(study: Study, tmp_path: Path) -> None:
     assert trial["option_order"] == '["aa","bb"]'
     assert (trial["correct"], trial["rt_ms"], trial["trial"]) == ("1", "-12.5", "3")
     assert (trial["confidence"], trial["strength_gap"], trial["block"]) == ("", "", "")
-    (same,) = read_rows(out / "data" / "study-insects_trials_data.parquet")
+    (same,) = read_rows(out / "data" / "study-insects_table-trials_data.parquet")
     assert same["rt_ms"] == -12.5
     assert same["correct"] == 1
     assert same["item"] == "=HYPERLINK(1)", "Parquet holds what was given"
@@ -111,7 +112,7 @@ def test_manifest_counts_and_checksums(study: Study, tmp_path: Path) -> None:
         data = (out / name).read_bytes()
         assert hashlib.sha256(data).hexdigest() == entry["sha256"]
         assert len(data) == entry["size"]
-    assert manifest["files"]["data/study-insects_trials_data.csv"]["rows"] == 1
+    assert manifest["files"]["data/study-insects_table-trials_data.csv"]["rows"] == 1
 
 
 def test_the_study_travels_with_its_data(study: Study, draft: Study, tmp_path: Path) -> None:
@@ -132,6 +133,13 @@ def test_the_study_travels_with_its_data(study: Study, draft: Study, tmp_path: P
     unfrozen = write(tmp_path / "draft", draft)
     assert not (unfrozen / "frozen.json").exists()
     assert json.loads((unfrozen / "manifest.json").read_text())["frozen"] is False
+
+
+def test_names_follow_psych_ds() -> None:
+    legal = re.compile(r"([a-z]+-[a-zA-Z0-9]+)(_[a-z]+-[a-zA-Z0-9]+)*_data\.csv")
+    for study in ("insects", "ants-and-bees-2", "7"):
+        for what in ("participants", "trials", "events"):
+            assert legal.fullmatch(f"{table_stem(study, what)}.csv")
 
 
 def test_extra_columns_and_unknown_ones(study: Study, tmp_path: Path) -> None:
@@ -173,7 +181,7 @@ def test_empty_tables_are_readable(study: Study, tmp_path: Path) -> None:
     with DatasetWriter(tmp_path / "data", study):
         pass
     assert csv_rows(tmp_path / "data", "trials") == []
-    assert read_rows(tmp_path / "data" / "data" / "study-insects_trials_data.parquet") == []
+    assert read_rows(tmp_path / "data" / "data" / "study-insects_table-trials_data.parquet") == []
 
 
 MEMORY = """

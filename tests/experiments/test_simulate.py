@@ -28,7 +28,7 @@ def answers_of(study: Study, observer: Observer, cell: str, n: int, seed: int = 
 
 
 def rows_of(dataset: Path, table: str) -> list[dict[str, Any]]:
-    (file,) = (dataset / "data").glob(f"*_{table}_data.parquet")
+    (file,) = (dataset / "data").glob(f"*-{table}_data.parquet")
     return read_rows(file)
 
 
