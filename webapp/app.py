@@ -8,6 +8,8 @@ from flask import Flask, Response, jsonify
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 
+from lens_core.atlas import LensError
+
 from . import migrations
 from .config import ServerConfig
 from .database import Database
@@ -58,6 +60,13 @@ def _register(app: Flask, csrf: CSRFProtect) -> None:
     app.register_blueprint(participant)
     app.register_blueprint(researcher)
     app.register_blueprint(blueprint(Library(shelf=server.config.atlases_dir)))
+
+    @app.errorhandler(LensError)
+    def damaged(error: LensError) -> Response:
+        """Something of the operator's is not in order: told to them, not to visitors."""
+        app.logger.error("%s", error)
+        text = "This page is out of order for the moment. Nothing that was saved is lost.\n"
+        return Response(text, 503, mimetype="text/plain")
 
     @app.errorhandler(HTTPException)
     def plain(error: HTTPException) -> tuple[Response, int]:

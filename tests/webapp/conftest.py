@@ -1,4 +1,4 @@
-"""A server of its own for every test, on SQLite and, where it is installed, on PostgreSQL."""
+"""A server of its own for every test, on SQLite or on both databases."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -48,10 +49,25 @@ def study(synthetic_atlas: Atlas, tmp_path_factory: pytest.TempPathFactory) -> S
     return make_study(folder, synthetic_atlas, name="strong-weak", design=DESIGN)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Modules that say ``BOTH_DATABASES = True`` run on SQLite and on PostgreSQL."""
+    if "config" in metafunc.fixturenames and getattr(metafunc.module, "BOTH_DATABASES", False):
+        databases = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+        metafunc.parametrize("config", databases, indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argon2 with the least work, since tests log in very often."""
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(accounts, "hasher", lambda: hasher)
+
+
+@pytest.fixture
 def config(request: pytest.FixtureRequest, tmp_path: Path) -> ServerConfig:
-    """Settings of a server on each database."""
-    url = request.getfixturevalue("postgres_url") if request.param == "postgres" else ""
+    """Settings of a server."""
+    wanted = getattr(request, "param", "sqlite")
+    url = request.getfixturevalue("postgres_url") if wanted == "postgres" else ""
     return ServerConfig(directory=tmp_path / "server", database_url=url)
 
 

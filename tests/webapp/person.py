@@ -44,6 +44,11 @@ class Person:
         data = {"csrf_token": token[1], **form}
         return self._keep(self.client.post(path, data=data, **options))
 
+    def post_to_leave(self) -> TestResponse:
+        """Press the button that every page has for leaving."""
+        form = {"csrf_token": self.boot["csrf"]}
+        return self._keep(self.client.post(f"{self.home}/leave", data=form))
+
     def arrive(self, query: str = "") -> TestResponse:
         return self.get(f"{self.home}/{query}", follow_redirects=True)
 

@@ -22,6 +22,7 @@ from webapp.services import arrivals
 from webapp.services.assignment import assign, filled, open_cells
 from webapp.services.errors import Refused
 
+BOTH_DATABASES = True
 LEASE = timedelta(minutes=60)
 
 

@@ -15,6 +15,8 @@ from tests.webapp.person import Person, key_of, knows
 from webapp.models import Event, Participant, Response, TaskSession
 from webapp.server import Server
 
+BOTH_DATABASES = True
+
 
 def test_whole_visit(person: Person, server: Server, db: Session) -> None:
     boot = person.begin()
@@ -139,9 +141,7 @@ def test_trials_come_in_order(person: Person) -> None:
     assert person.answer(999).status_code == 404
 
 
-def test_an_identifier_is_used_once_in_the_world(
-    person: Person, app: Flask, study: Study
-) -> None:
+def test_an_identifier_is_used_once_in_the_world(person: Person, app: Flask, study: Study) -> None:
     person.begin()
     body = person.body()
     person.send("/trials/0", body)
@@ -208,8 +208,7 @@ def test_who_never_passes_practice_is_screened_out(
     right = knows(server, person)
     given = person.answer_all(lambda trial: 1 - right(trial))
     n_practice = sum(
-        trial.phase == "practice"
-        for trial in study.task.schedule(study, study.cells[0], seed=0)
+        trial.phase == "practice" for trial in study.task.schedule(study, study.cells[0], seed=0)
     )
     assert given == n_practice * study.config.practice.max_attempts
     assert db.scalars(select(Participant.state)).one() == "screened_out"

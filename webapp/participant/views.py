@@ -96,14 +96,19 @@ def arrive(name: str) -> Page:
         except Refused as refused:
             return _stopped(study, refused.reason)
         give_access(name, person.access)
+        # The mark tells the next page that a cookie was given, see _require.
+        return redirect(url_for("participant.consent", name=name, arrived=1), code=303)
     return _go(name, _due(person, study))
 
 
-def _require(name: str, page: str) -> tuple[StudyRecord, Study, Participant] | BaseResponse:
+def _require(name: str, page: str) -> tuple[StudyRecord, Study, Participant] | BaseResponse | str:
     """The person, if this page is due; else where to go."""
     record, study = _study(name)
     person = _person(record)
     if person is None:
+        if "arrived" in request.args:
+            # A browser that keeps no cookies would be sent round in circles.
+            return _stopped(study, "no_cookies")
         return _go(name, "arrive")
     due = _due(person, study)
     # Instructions may be read again from the quiz.

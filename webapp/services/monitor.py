@@ -81,17 +81,24 @@ def count(
         select(Participant.state, func.count()).where(real).group_by(Participant.state)
     )
     present = {str(state): int(number) for state, number in state_rows}
-    # Spelt out, since a comparison with no lease is neither true nor false.
-    running = case((and_(Participant.state == "active", Participant.lease_until > now), 1), else_=0)
+    running = and_(Participant.state == "active", Participant.lease_until > now)
     by_cell: dict[str, dict[str, int]] = {}
-    for condition, state, runs, number in db.execute(
-        select(Participant.condition, Participant.state, running, func.count())
+    for condition, active, complete, everybody in db.execute(
+        select(
+            Participant.condition,
+            func.sum(case((running, 1), else_=0)),
+            func.sum(case((Participant.state == "complete", 1), else_=0)),
+            func.count(),
+        )
         .where(real, Participant.condition.is_not(None))
-        .group_by(Participant.condition, Participant.state, running)
+        .group_by(Participant.condition)
     ):
-        entry = by_cell.setdefault(str(condition), {"active": 0, "complete": 0, "lost": 0})
-        kind = "complete" if state == "complete" else "active" if runs else "lost"
-        entry[kind] += int(number)
+        lost = everybody - active - complete
+        by_cell[str(condition)] = {
+            "active": int(active),
+            "complete": int(complete),
+            "lost": int(lost),
+        }
     none = {"active": 0, "complete": 0, "lost": 0}
     trials = db.scalars(
         select(func.count())

@@ -1,0 +1,72 @@
+"""The migrations make the tables that the models describe, on both databases."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import OperationalError
+
+from webapp.database import Database
+from webapp.migrations import alembic_config, migrate, versions
+from webapp.models import Base
+
+BOTH_DATABASES = True
+
+
+def test_models_and_migrations_agree(database: Database) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+    present, newest = versions(database)
+    assert present == newest is not None
+
+
+def test_migrating_again_changes_nothing_and_down_leaves_nothing(database: Database) -> None:
+    migrate(database)
+    with database.writing_engine.begin() as connection:
+        command.downgrade(alembic_config(connection), "base")
+    assert set(inspect(database.engine).get_table_names()) <= {"alembic_version"}
+    migrate(database)
+    assert "responses" in inspect(database.engine).get_table_names()
+
+
+def test_servers_that_start_together_migrate_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'lens.db'}"
+    code = (
+        "from webapp.database import Database; from webapp.migrations import migrate;"
+        f"migrate(Database({url!r}))"
+    )
+    both = [
+        subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    for process in both:
+        _, problem = process.communicate(timeout=120)
+        assert process.returncode == 0, problem
+    present, newest = versions(Database(url))
+    assert present == newest
+
+
+def test_a_failed_migration_leaves_nothing_behind(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'lens.db'}")
+    with database.writing_engine.begin() as connection:
+        # The first table can be made, this one is in the way.
+        connection.execute(text("CREATE TABLE participants (id INTEGER)"))
+    with pytest.raises(OperationalError):
+        migrate(database)
+    assert inspect(database.engine).get_table_names() == ["participants"]
+
+
+def test_sqlite_is_set_up_for_many_writers(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'lens.db'}")
+    with database.engine.connect() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+        assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
+        assert connection.execute(text("PRAGMA synchronous")).scalar() == 2

@@ -1,0 +1,151 @@
+"""What every reply carries, what every request is held to, and what strangers get."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from experiments.study import Study
+from lens_core.atlas import LensError
+from tests.webapp.person import Person
+from webapp import create_app
+from webapp.config import ServerConfig, normal_url, read_config
+from webapp.database import Database
+
+PATHS = (
+    "/",
+    "/health",
+    "/ready",
+    "/nowhere",
+    "/study/strong-weak/",
+    "/study/strong-weak/consent",
+    "/console/",
+    "/console/login",
+    "/api/v1/session/x",
+    "/static/css/tokens.css",
+)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_reply_is_protected(app: Flask, path: str) -> None:
+    reply = app.test_client().get(path)
+    policy = reply.headers["Content-Security-Policy"]
+    for rule in (
+        "default-src 'self'",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ):
+        assert rule in policy
+    assert "unsafe" not in policy
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+    assert reply.headers["Referrer-Policy"] == "same-origin"
+
+
+def test_pages_hold_nothing_that_the_policy_forbids(person: Person) -> None:
+    person.begin()
+    for reply in person.seen:
+        assert " style=" not in reply.text
+        assert " onclick=" not in reply.text
+        for script in reply.text.split("<script")[1:]:
+            assert "src=" in script.split(">")[0] or 'type="application/json"' in script
+
+
+def test_cookies(app: Flask, config: ServerConfig, database: Database, study: Study) -> None:
+    cookie = app.test_client().get(f"/study/{study.name}/").headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "Secure" not in cookie
+    behind = create_app(config.model_copy(update={"https": True}), database)
+    reply = behind.test_client().get(f"/study/{study.name}/", base_url="https://localhost")
+    assert "Secure" in reply.headers["Set-Cookie"]
+    assert "max-age" in reply.headers["Strict-Transport-Security"]
+
+
+def test_forms_need_their_token(person: Person) -> None:
+    person.arrive()
+    forged = person.client.post(f"{person.home}/consent", data={"agree": "yes", "age": "yes"})
+    assert forged.status_code == 400
+    assert "reload" in forged.text
+
+
+def test_the_api_needs_the_token(person: Person) -> None:
+    person.begin()
+    reply = person.client.post(f"{person.api}/trials/0", json=person.body())
+    assert (reply.status_code, reply.get_json()) == (400, {"error": "csrf"})
+
+
+def test_trusted_hosts(config: ServerConfig, database: Database) -> None:
+    app = create_app(config.model_copy(update={"trusted_hosts": ("lab.example",)}), database)
+    client = app.test_client()
+    assert client.get("/health", base_url="http://lab.example").status_code == 200
+    assert client.get("/health", base_url="http://evil.example").status_code == 400
+
+
+def test_bodies_have_a_size(person: Person, config: ServerConfig) -> None:
+    person.begin()
+    reply = person.send("/trials/0", person.body(response={"x": "y" * config.body_kib * 1024}))
+    assert reply.status_code == 413
+    assert reply.is_json
+
+
+def test_cookies_cannot_be_made_up(app: Flask, person: Person) -> None:
+    person.begin()
+    cookie = person.client.get_cookie("lens")
+    assert cookie is not None
+    stranger = app.test_client()
+    stranger.set_cookie("lens", cookie.value[:-3] + "abc")
+    assert stranger.get(person.api).status_code == 404
+
+
+def test_html_in_addresses_is_text(app: Flask) -> None:
+    for path in ("/study/<script>x</script>/", "/console/login?next=<script>x</script>"):
+        assert "<script>x" not in app.test_client().get(path).text
+
+
+def test_health_and_readiness(app: Flask, tmp_path: Path) -> None:
+    assert app.test_client().get("/health").get_json() == {"status": "ok"}
+    assert app.test_client().get("/ready").get_json()["status"] == "ok"
+    bare = create_app(ServerConfig(directory=tmp_path / "bare")).test_client()
+    assert bare.get("/health").status_code == 200
+    assert bare.get("/ready").status_code == 503
+
+
+def test_the_key_is_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
+    config = ServerConfig(directory=tmp_path / "server")
+    key = config.secret_key()
+    file = config.directory / "secret_key"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert config.secret_key() == key
+    assert [path.name for path in config.directory.iterdir()] == ["secret_key"]
+    file.write_bytes(b"cut")
+    with pytest.raises(LensError, match="too short"):
+        config.secret_key()
+
+
+def test_settings_come_from_the_environment(tmp_path: Path) -> None:
+    config = read_config(
+        tmp_path,
+        {
+            "DATABASE_URL": "postgres://me@host/db",
+            "LENS_HTTPS": "1",
+            "LENS_PROXIES": "1",
+            "LENS_TRUSTED_HOSTS": "a.example, b.example",
+        },
+    )
+    assert config.url == "postgresql+psycopg://me@host/db"
+    assert (config.https, config.proxies) == (True, 1)
+    assert config.trusted_hosts == ("a.example", "b.example")
+    assert read_config(tmp_path, {}).url.startswith("sqlite:///")
+    assert normal_url("sqlite:///x.db") == "sqlite:///x.db"
+    with pytest.raises(LensError, match="proxies"):
+        read_config(tmp_path, {"LENS_PROXIES": "many"})
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://x/y", "oracle://x"])
+def test_other_databases_are_refused(url: str) -> None:
+    with pytest.raises(LensError, match="DATABASE_URL"):
+        Database(url)
