@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from experiments.paradigms import get_paradigm
 from experiments.paradigms.base import BuildRequest
@@ -90,6 +90,13 @@ class Faults:
         return faulty
 
 
+class Quiet(WSGIRequestHandler):
+    """Writes no line for each request."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
+
+
 class LiveServer:
     """The application on a free port, in a thread; can be killed and started again."""
 
@@ -113,7 +120,9 @@ class LiveServer:
     def start(self) -> None:
         app = create_app(self.config, self.database)
         app.wsgi_app = self.faults.around(app.wsgi_app)  # type: ignore[method-assign,assignment]
-        self._server = make_server("127.0.0.1", self.port, app, threaded=True)
+        self._server = make_server(
+            "127.0.0.1", self.port, app, threaded=True, request_handler=Quiet
+        )
         self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 

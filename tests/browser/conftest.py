@@ -1,0 +1,56 @@
+"""Fixtures of the browser tests: a study, a server that can be broken, a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.study import Study
+from tests.browser.live import LiveServer, make_study
+from tests.support.atlases import make_atlas
+
+BUNDLE = Path(__file__).parents[2] / "webapp" / "static" / "dist" / "participant.js"
+
+
+@pytest.fixture(scope="session")
+def small_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A frozen study of one practice trial, four trials and a catch trial in two blocks."""
+    folder = tmp_path_factory.mktemp("browser")
+    make_atlas(folder / "atlas", n_images=60)
+    return make_study(folder / "study", folder / "atlas")
+
+
+@pytest.fixture
+def server(small_study: Study, tmp_path: Path) -> Iterator[LiveServer]:
+    """A server of its own for each test."""
+    running = LiveServer(tmp_path / "server", small_study)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def new_visitor(chromium: Any, server: LiveServer) -> Iterator[Callable[..., Any]]:
+    """Makes people, each at a browser without cookies; checks that no page had an error."""
+    from tests.browser.visitor import Visitor
+
+    assert BUNDLE.is_file(), "the browser code is not bundled: pip install -e . does it"
+    people: list[Visitor] = []
+
+    def make(**context: Any) -> Visitor:
+        settings = {"viewport": {"width": 1200, "height": 800}, **context}
+        people.append(Visitor(server, chromium.new_context(**settings)))
+        return people[-1]
+
+    yield make
+    for person in people:
+        person.context.close()
+    assert [error for person in people for error in person.errors] == []
+
+
+@pytest.fixture
+def visitor(new_visitor: Callable[..., Any]) -> Any:
+    """One person who has not come yet."""
+    return new_visitor()
