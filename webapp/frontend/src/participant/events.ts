@@ -7,7 +7,7 @@ export interface LoggedEvent {
 }
 
 export interface EventSink {
-  /** Resolves to true if the server has them. */
+  /** Resolves to true if they need not be sent again. */
   send: (events: readonly LoggedEvent[]) => Promise<boolean>;
   beacon: (events: readonly LoggedEvent[]) => boolean;
 }

@@ -22,7 +22,8 @@ async function main(): Promise<void> {
   const frame = new Frame();
   const events = new EventLog(
     {
-      send: async (batch) => verdict((await api.events(batch)).status) === "accepted",
+      // What the server will never take must not hold up the rest.
+      send: async (batch) => verdict((await api.events(batch)).status) !== "try again",
       beacon: (batch) => api.beacon(batch),
     },
     sinceOpened(boot.session),
@@ -62,7 +63,7 @@ async function main(): Promise<void> {
       return;
     }
     const words = error instanceof Halt ? HALTED[error.reason] : BROKEN;
-    events.add(error instanceof Halt ? error.reason : "error", { error: String(error) });
+    events.add(error instanceof Halt ? error.reason : "error", { error: String(error).slice(0, 500) });
     void events.send();
     frame.show({
       title: words.title,

@@ -92,6 +92,7 @@ class Run {
       total: session.total,
       trial: session.current as PublicTrial,
       before: this.before,
+      fullScreen: session.settings.full_screen && !document.fullscreenElement,
     });
     this.gated = true;
     return text;

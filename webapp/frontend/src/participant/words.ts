@@ -12,9 +12,17 @@ export interface Passage {
   total: number;
   trial: PublicTrial;
   before: PublicTrial | null;
+  /** The next press asks for the full screen. */
+  fullScreen: boolean;
 }
 
-export function gateText({ first, answered, total, trial, before }: Passage): GateText {
+export function gateText(passage: Passage): GateText {
+  const words = textOf(passage);
+  if (!passage.fullScreen) return words;
+  return { ...words, text: `${words.text} The task fills the screen; Esc leaves it.` };
+}
+
+function textOf({ first, answered, total, trial, before }: Passage): GateText {
   const practice = trial.phase === "practice";
   if (first && answered > 0) {
     return {
