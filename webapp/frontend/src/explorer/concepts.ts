@@ -87,7 +87,7 @@ function startWhere(panel: HTMLElement, data: ClassData, concept: string): void 
       .then((maps) => {
         const box = (crop.dataset["box"] ?? "0 0 1 1").split(" ").map(Number);
         const image = Number(crop.dataset["image"]);
-        drawWhere(canvas, maps, image, info.index, conceptColor(info.css), box as unknown as Box);
+        drawWhere(canvas, maps, image, info.index, conceptColor(info.css), box as unknown as Box, 4);
       })
       .catch(() => canvas.remove());
   };

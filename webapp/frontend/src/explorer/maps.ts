@@ -88,6 +88,7 @@ export function drawWhere(
   concept: number,
   color: string,
   box: Box = [0, 0, 1, 1],
+  thickness = 2.2,
 ): void {
   const context = canvas.getContext("2d");
   if (!context || !maps.has(image, concept)) return;
@@ -111,7 +112,7 @@ export function drawWhere(
       const below = field[here + (row < SIZE - 1 ? SIZE : 0)] ?? 0;
       const slope = Math.hypot(right - value, below - value);
       const distance = slope > 1e-5 ? Math.abs(value - OUTLINE) / slope : Infinity;
-      const line = Math.min(Math.max(2.2 - distance, 0), 1);
+      const line = Math.min(Math.max(thickness - distance, 0), 1);
       const veil = VEIL * (1 - Math.min(value / OUTLINE, 1));
       const at = 4 * here;
       pixels.data[at] = 12 + (red - 12) * line;

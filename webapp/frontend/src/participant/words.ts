@@ -71,7 +71,7 @@ export const HALTED: Record<Halt["reason"], { title: string; text: string; butto
     title: "This study is open in another tab",
     text:
       "It goes on there, and you can close this tab. If you cannot find the other tab, continue " +
-      "here. Every answer you gave is saved.",
+      "here. Your answers are saved; only the last one may be asked again.",
     button: "Continue here",
   },
   refused: {
