@@ -84,12 +84,17 @@ def _trials_per_person(study: Study) -> int | None:
     return len(draw_schedule(study, study.cells[0], study.config.seed))
 
 
+UNITS = ("ms", "s", "min", "px")
+
+
 def plain(value: Any) -> str:
-    """A field of a study file as a methods section would write it."""
-    if value is None:
+    """A value of a study file as a methods section would write it."""
+    if value is None or value == "":
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
     if isinstance(value, list | tuple):
         return ", ".join(plain(each) for each in value) or "none"
     if isinstance(value, dict):
@@ -99,7 +104,20 @@ def plain(value: Any) -> str:
 
 def rows_of(model: Any) -> list[tuple[str, str]]:
     """The fields of a part of the study file, name and value."""
-    return [
-        (name.replace("_", " "), plain(value))
-        for name, value in model.model_dump(mode="json").items()
-    ]
+    return [field(name, value) for name, value in model.model_dump(mode="json").items()]
+
+
+def field(name: str, value: Any) -> tuple[str, str]:
+    """Name and value of a field, the unit taken from the name to the value.
+
+    >>> field("start_delay_ms", 1500)
+    ('start delay', '1500 ms')
+    >>> field("n_trials", 40)
+    ('trials', '40')
+    """
+    stem, _, unit = name.rpartition("_")
+    if unit in UNITS and stem:
+        words, text = stem, plain(value) if value is None else f"{plain(value)} {unit}"
+    else:
+        words, text = name, plain(value)
+    return words.removeprefix("n_").replace("_", " "), text

@@ -25,7 +25,7 @@ from .access import (
     present_account,
     the_account,
 )
-from .pages import StudyPage, cells_of, rows_of, study_page
+from .pages import StudyPage, cells_of, field, rows_of, study_page
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response as BaseResponse
@@ -146,6 +146,9 @@ def study(name: str) -> Page:
         design_rows=rows_of(config.design),
         session_rows=rows_of(config.session),
         analysis_rows=rows_of(config.analysis),
+        criteria=[
+            (field(rule.check, rule.min), field(rule.check, rule.max)) for rule in config.exclusions
+        ],
         account=the_account(),
     )
 
