@@ -120,10 +120,12 @@ def visualize(
         raise LensError("nothing to visualize: give directions or classes")
     settings = settings or MacoSettings()
     parts = list(_in_parts(targets, settings.at_once))
-    made = [
-        _optimise(classifier, part, spectrum, settings, seed + i, track)
-        for i, part in enumerate(parts)
-    ]
+    # cuDNN's quickest gradients add in any order, and pictures would differ between runs.
+    with torch.backends.cudnn.flags(deterministic=True, benchmark=False):
+        made = [
+            _optimise(classifier, part, spectrum, settings, seed + i, track)
+            for i, part in enumerate(parts)
+        ]
     if len(made) == 1:
         return made[0]
     steps = min(len(part.objective) for part in made)

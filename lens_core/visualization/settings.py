@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lens_core.atlas import LensError
+
+_SMALL_INPUT_PX = 160
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class MacoSettings:
     """
 
     size_px: int = 320
-    steps: int = 192
+    steps: int = 128
     crops: int = 6
     crop_px: int | None = 160
     box_from: float = 0.5
@@ -52,7 +54,7 @@ class MacoSettings:
     cosine_power: float = 2.0
     lr: float = 1.0
     at_once: int = 32
-    patience: int = 0
+    patience: int = 32
 
     def __post_init__(self) -> None:
         for name in ("size_px", "steps", "crops", "at_once"):
@@ -65,3 +67,25 @@ class MacoSettings:
                 raise LensError(
                     f"MacoSettings: {name} is {getattr(self, name)}; it must be in (0, 1]"
                 )
+
+    @classmethod
+    def for_input(cls, input_px: int, fixed_input: bool = False) -> MacoSettings:
+        """Settings for a model by the side of its input.
+
+        Parameters
+        ----------
+        input_px : int
+            What the model was trained on.
+        fixed_input : bool
+            Whether it takes no other size; crops then reach it at that size.
+
+        Notes
+        -----
+        Measured on one AVX512-BF16 core: EfficientNet-Lite0 (224 px) LITE0 s a picture of 320 px,
+        LeafNet (128 px) LEAF s a picture of 224 px.
+        """
+        small = input_px < _SMALL_INPUT_PX
+        settings = cls(size_px=224, steps=96) if small else cls()
+        wanted = 96 if small else cls.crop_px
+        crop_px = None if fixed_input or wanted is None or wanted >= input_px else wanted
+        return replace(settings, crop_px=crop_px)

@@ -229,6 +229,16 @@ def test_impossible_settings(wrong: dict[str, int]) -> None:
         MacoSettings(**wrong)
 
 
+@pytest.mark.parametrize(
+    ("input_px", "fixed", "crop_px"),
+    [(224, False, 160), (224, True, None), (128, False, 96), (96, False, None), (480, False, 160)],
+)
+def test_settings_for_a_model(input_px: int, fixed: bool, crop_px: int | None) -> None:
+    settings = MacoSettings.for_input(input_px, fixed)
+    assert settings.crop_px == crop_px
+    assert (settings.size_px < 320) == (input_px < 160)
+
+
 def test_both_ways_to_crop_agree() -> None:
     generator = torch.Generator().manual_seed(0)
     boxes = draw_boxes(2, MacoSettings(crops=3), 0.5, generator)
