@@ -111,7 +111,7 @@ def read_universes(
             continue
         for dictionary in infos:
             what = "crop_values" if view == "crop" else "image_values"
-            values = np.asarray(a_class.array(f"{dictionary.id}/{what}"), np.float64)[rows]
+            values = _values(a_class, f"{dictionary.id}/{what}")[rows]
             for concept in a_class.info.of_dictionary(dictionary.id)[:items_per_class]:
                 item = f"{entry.id:05d}/{concept.id}"
                 rng = generator(seed, "ties", atlas.hash, item)
@@ -136,6 +136,15 @@ def read_universes(
             "build it again from more images a class"
         )
     return universes
+
+
+def _values(a_class: AtlasClass, name: str) -> NDArray[np.float64]:
+    try:
+        return np.asarray(a_class.array(name), np.float64)
+    except Exception as error:  # safetensors raises an exception of its own besides OSError
+        raise LensError(
+            f"{a_class.directory}: array {name} cannot be read ({error}); build the atlas again"
+        ) from error
 
 
 def _pool(atlas: Atlas, a_class: AtlasClass, view: View) -> tuple[ClassPool, NDArray[np.int64]]:

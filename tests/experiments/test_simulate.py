@@ -108,6 +108,20 @@ def test_truth_without_noise_is_the_psychometric_function(draft: Study) -> None:
     assert found.difference["concepts"] == pytest.approx(0.75 - found.accuracy["units"])
 
 
+@pytest.mark.parametrize("gap", [0.5, 2.0, 5.0])
+def test_choices_follow_the_psychometric_function(draft: Study, gap: float) -> None:
+    observer = Psychometric(participant_sd=0, item_sd=0, lapse=0.04, effects={"units": 0.5})
+    trial = next(t for t in draw_schedule(draft, "units", 0) if t.phase == "test")
+    person = observer.recruit(0, 0)
+    n, right = 4000, 0
+    for number in range(n):
+        strengths = (0.3, 0.3 + gap) if number % 2 else (0.3 + gap, 0.3)
+        percept = replace(draft.task.percept(trial, draft), strengths=strengths)
+        right += person.answer(percept).choice == number % 2
+    expected = 0.5 + 0.46 / (1 + math.exp(-(0.8 * (gap - 1.5) + 0.5)))
+    assert abs(right / n - expected) < 4 * math.sqrt(expected * (1 - expected) / n)
+
+
 @pytest.mark.slow
 def test_people_are_as_accurate_as_the_truth_says(draft: Study) -> None:
     """Fresh people and fresh items in each of 40 simulations; errors from between simulations."""

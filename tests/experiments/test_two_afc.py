@@ -195,6 +195,17 @@ def test_wrong_design_fields_are_one_line(synthetic_atlas: Atlas, tmp_path: Path
         assert "\n" not in str(caught.value)
 
 
+def test_a_damaged_atlas_is_one_line(tmp_path: Path) -> None:
+    atlas = make_atlas(tmp_path / "atlas", n_classes=1)
+    arrays = atlas.load_class(0).path("arrays.safetensors")
+    arrays.write_bytes(arrays.read_bytes()[:100])
+    with pytest.raises(LensError, match="array concepts/crop_values cannot be read"):
+        make_study(tmp_path / "study", atlas)
+    arrays.unlink()
+    with pytest.raises(LensError, match="cannot be read"):
+        make_study(tmp_path / "study", atlas)
+
+
 def test_bad_name_and_unknown_paradigm(synthetic_atlas: Atlas, tmp_path: Path) -> None:
     with pytest.raises(LensError, match="name: String should match pattern"):
         make_study(tmp_path / "study", synthetic_atlas, name="Not A Name")

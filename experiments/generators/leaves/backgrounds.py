@@ -115,7 +115,7 @@ def _slate(base: Field, bg: Background, azimuth: float, rng: Rng) -> Field:
     layered = _drawn_out(streaks, along * np.float32(0.2), across)
     steps: Field = np.floor(octaves(rng, 80, 3) * 2.2).astype(np.float32)
     picture = mix(base, bg.second, 0.35 * ramp(layered, -0.5, 1.6))
-    return _lit(picture, layered * 0.9 + steps * 0.8 + 0.15 * white(rng), azimuth, 0.22)
+    return _lit(picture, layered * 0.9 + steps * 0.4 + 0.15 * white(rng), azimuth, 0.22)
 
 
 _SURFACES: dict[str, Callable[[Field, Background, float, Rng], Field]] = {

@@ -55,8 +55,8 @@ def full_outline(shape: Shape, margin: Margin, apex: Apex) -> Outline:
     bare = bare_outline(shape)
     halves = []
     for half, side in ((bare.right, 1.0), (bare.left, -1.0)):
-        shaped = _resample(_with_apex(half, apex))
-        halves.append(_with_margin(shaped, side, margin))
+        # Not resampled in between: teeth keep their places whatever the apex.
+        halves.append(_with_margin(_with_apex(half, apex), side, margin))
     return Outline(*halves)
 
 

@@ -42,7 +42,7 @@ MASKS: tuple[str, ...] = (
     "shadow",
 )
 """Names of the masks. The first five share out the picture: every pixel belongs to exactly one.
-`margin`, veins, `apex`, `texture` lie inside the blade; `shadow` is where a cast shadow falls."""
+`margin`, veins, `apex`, `texture` lie inside the blade; `shadow` is all that a cast shadow reaches."""
 
 MARGIN_PX = 9.0
 APEX_REACH = 0.18
@@ -200,7 +200,7 @@ def _lay_stone(picture: Field, spec: LeafSpec, stone: Field) -> tuple[Field, Fie
     rng = _rng(spec, _STONE)
     rng.random(64)  # the outline used the beginning of this stream
     height = objects.pebble_height(spec.pebble, rows, columns) + 0.25 * white(rng)
-    body = plain(spec.pebble.colour)
+    body = mix(plain(spec.pebble.colour), spec.pebble.speckle, ramp(smooth(rng, 3.2), 1.0, 1.7))
     shade = 0.95 + 0.22 * np.clip(relief(height, spec.light.azimuth_deg), -1.6, 1.0)
     body = body * (shade + 0.03 * octaves(rng, 20, 3))
     return mix(picture, body, stone), shadow * (1 - stone)
@@ -300,7 +300,7 @@ def _masks(
     masks["secondary_veins"] = on_blade & (blade.secondary >= _VEIN_SHARE) & ~masks["primary_veins"]
     masks["apex"] = on_blade & _near_apex(blade, spec)
     masks["texture"] = on_blade & (pigment > 0.5)
-    masks["shadow"] = shadow > 0.02
+    masks["shadow"] = shadow > 0
     return {name: masks[name] for name in MASKS}
 
 

@@ -30,7 +30,7 @@ from lens_core.atlas import LensError
 
 Rng = np.random.Generator
 
-PEBBLE_RATE = 0.6
+PEBBLE_RATE = 0.75
 """Share of pictures with a pebble among those without a label."""
 
 BACKGROUNDS: tuple[BackgroundKind, ...] = (
@@ -235,8 +235,12 @@ def _damage(rng: Rng) -> Damage:
 
 
 def _paper_colour(rng: Rng) -> Colour:
-    """One distribution for labels and pebbles."""
+    """One distribution for labels and pebbles, as that of ink and speckles."""
     return _hsv(rng, (0.07, 0.17, 0.02, 0.22, 0.78, 0.95))
+
+
+def _ink_colour(rng: Rng) -> Colour:
+    return _hsv(rng, (0.0, 1.0, 0.05, 0.3, 0.12, 0.34))
 
 
 def _label(rng: Rng) -> Label:
@@ -246,7 +250,7 @@ def _label(rng: Rng) -> Label:
         size_px=(_u(rng, 66, 80), _u(rng, 44, 54)),
         rotation_deg=_u(rng, -12, 12),
         paper=_paper_colour(rng),
-        ink=_hsv(rng, (0.55, 0.72, 0.1, 0.6, 0.12, 0.3)),
+        ink=_ink_colour(rng),
         lines=int(rng.integers(3, 5)),
     )
 
@@ -255,9 +259,10 @@ def _pebble(rng: Rng) -> Pebble:
     return Pebble(
         present=False,
         center_px=(0.0, 0.0),
-        size_px=(_u(rng, 54, 72), _u(rng, 44, 58)),
+        size_px=(_u(rng, 62, 80), _u(rng, 54, 64)),
         rotation_deg=_u(rng, 0, 180),
         colour=_paper_colour(rng),
+        speckle=_ink_colour(rng),
     )
 
 
