@@ -130,6 +130,11 @@ def test_units_are_a_switch_away(client: FlaskClient) -> None:
     assert len(current) == 1
 
 
+def test_only_concepts_have_a_proximity_map(client: FlaskClient) -> None:
+    assert len(page(client, "class/0").of_class("node")) == 4
+    assert page(client, "class/0/units").of_class("node") == []
+
+
 @pytest.mark.parametrize("query", ["bee", "BEE", "bees", "1"])
 def test_search_without_script(client: FlaskClient, query: str) -> None:
     links = [tile["href"] for tile in page(client, f"classes?q={query}").of_class("tile")]

@@ -14,7 +14,7 @@ from .pages import AtlasHeader, Picture
 
 METHOD_NAMES = {
     "nmf": "non-negative matrix factorization",
-    "units": "single units of the layer",
+    "units": "choosing single channels",
     "kmeans": "k-means clustering",
     "pca": "principal component analysis",
     "ica": "independent component analysis",
@@ -89,8 +89,8 @@ class AtlasBook:
         )
 
     def label(self, concept: ConceptInfo) -> str:
-        """What a concept is called: its row in the dictionary, as in its id."""
-        return f"{unit_word(self.atlas.dictionary(concept.dictionary))} {concept.index}"
+        """What a concept is called until people name it, e.g. ``Concept 3``."""
+        return f"{unit_word(self.atlas.dictionary(concept.dictionary))} {number(concept)}"
 
     def n_important(self, entry: ClassEntry, dictionary: str | None = None) -> int:
         """How many concepts of a class are important."""
@@ -180,6 +180,11 @@ def title(name: str) -> str:
 def method_name(method: str) -> str:
     """A method's name in words, where we know it."""
     return METHOD_NAMES.get(method, method.replace("_", " "))
+
+
+def number(concept: ConceptInfo) -> str:
+    """The number in a concept's id: its row, or for a unit its channel in the layer."""
+    return concept.id.rpartition("-")[2]
 
 
 def unit_word(dictionary: DictionaryInfo) -> str:

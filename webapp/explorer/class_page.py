@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lens_core.atlas import AtlasClass, ClassEntry, ClassInfo, ConceptInfo
 
-from .book import AtlasBook, method_name, plain, synonyms, title, unit_word
+from .book import AtlasBook, method_name, number, plain, synonyms, title, unit_word
 from .concept_views import concept_view, css_color
 from .figures import densest, fill_box, fit_to_box, push_apart
 from .links import Links, class_path, maps_path, table_path
@@ -74,7 +74,8 @@ def class_page(book: AtlasBook, class_id: int, links: Links, dictionary: str | N
         points=points,
         marks=marks,
         n_grey=n_grey,
-        nodes=_proximity(concepts, views),
+        # Units are at right angles to one another: a map of them would show nothing.
+        nodes=_proximity(concepts, views) if chosen.basis == "concepts" else (),
         shares=shares,
         share_zero=zero,
         fit=_fit(info, chosen.id),
@@ -123,7 +124,7 @@ def _cluster(
                     round(float(x), 1),
                     round(float(y), 1),
                     css_color(concept),
-                    str(concept.index),
+                    number(concept),
                     concept.id,
                 )
             )

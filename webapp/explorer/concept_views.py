@@ -6,7 +6,7 @@ import pandas as pd
 
 from lens_core.atlas import ClassEntry, ClassInfo, ConceptInfo
 
-from .book import AtlasBook, plain, title
+from .book import AtlasBook, number, plain, title
 from .links import Links, class_path
 from .pages import AlignmentBar, ConceptView, CropView, Picture, SimilarView
 
@@ -34,7 +34,7 @@ def concept_view(
     return ConceptView(
         id=concept.id,
         label=book.label(concept),
-        index=concept.index,
+        number=number(concept),
         css=css_color(concept),
         link=links.concept(entry.id, concept.id, other_dictionary),
         importance=concept.importance,

@@ -23,7 +23,7 @@ def home_page(book: AtlasBook, links: Links) -> HomePage:
     info = book.info(entry.id)
     concepts = info.of_dictionary(book.main.id)[:N_CURATED]
     return HomePage(
-        wall=_wall(book, links),
+        wall=wall(book, links),
         visualized=any(concept.visualization for concept in concepts),
         curated_title=title(entry.name),
         curated_link=links.page(class_path(entry.id)),
@@ -50,7 +50,7 @@ def featured_classes(book: AtlasBook) -> tuple[ClassEntry, ...]:
     return tuple(classes[i * len(classes) // N_FEATURED] for i in range(N_FEATURED))
 
 
-def _wall(book: AtlasBook, links: Links) -> tuple[WallItem, ...]:
+def wall(book: AtlasBook, links: Links) -> tuple[WallItem, ...]:
     """The most important concepts of the featured classes, the classes taking turns."""
     turns: list[list[WallItem]] = []
     for entry in featured_classes(book):
@@ -62,8 +62,9 @@ def _wall(book: AtlasBook, links: Links) -> tuple[WallItem, ...]:
                 items.append(WallItem(picture, name, links.concept(entry.id, concept.id)))
         turns.append(items)
     longest = max((len(items) for items in turns), default=0)
-    wall = [items[i] for i in range(longest) for items in turns if i < len(items)]
-    return tuple(wall[: N_WALL if len(wall) >= N_WALL else len(wall) // 4 * 4])
+    items_in_turn = [items[i] for i in range(longest) for items in turns if i < len(items)]
+    n_shown = min(N_WALL, len(items_in_turn) // 4 * 4)  # whole rows
+    return tuple(items_in_turn[:n_shown])
 
 
 def classes_page(book: AtlasBook, links: Links, query: str = "") -> ClassesPage:

@@ -50,7 +50,7 @@ class ConceptView:
 
     id: str
     label: str
-    index: int
+    number: str
     css: str
     link: str
     importance: float

@@ -49,12 +49,13 @@ def not_found(book: AtlasBook, place: Links, message: str) -> str:
 
 
 def atlas_list(books: list[AtlasBook], place: Links, addresses: list[str]) -> str:
-    """The atlases of a server that has several, or none yet."""
-    headers = [book.header for book in books]
+    """The atlases of a server that has several, or none yet; `addresses` are of their homes."""
+    atlases = [
+        (book.header, home, front_pages.wall(book, Links(base=home, version=book.version))[:4])
+        for book, home in zip(books, addresses, strict=True)
+    ]
     return (
-        _environment()
-        .get_template("atlases.html")
-        .render(atlases=list(zip(headers, addresses, strict=True)), links=place, atlas=None)
+        _environment().get_template("atlases.html").render(atlases=atlases, links=place, atlas=None)
     )
 
 
