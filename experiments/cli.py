@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from lens_core.atlas.errors import LensError
-
-if TYPE_CHECKING:
-    from webapp.cli import Terminal
+from lens_core.atlas.progress import Terminal
 
 STUDY = click.argument("study", type=click.Path(path_type=Path))
 

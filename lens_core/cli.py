@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from lens_core.atlas.progress import Terminal
+
 _DIR = click.Path(path_type=Path)
 
 
@@ -84,7 +86,7 @@ _DIR = click.Path(path_type=Path)
 @click.option("--force", is_flag=True, help="Replace whatever is in the folder.")
 @click.pass_obj
 def build(
-    terminal: Any,
+    terminal: Terminal,
     /,
     images: Path,
     spec: str,
@@ -173,7 +175,7 @@ def show(atlas: Path, as_json: bool, class_name: str | None) -> None:
 @click.command()
 @click.argument("atlas", type=_DIR)
 @click.pass_obj
-def verify(terminal: Any, atlas: Path) -> None:
+def verify(terminal: Terminal, atlas: Path) -> None:
     """Check every byte of an atlas against its manifest; leaves with 1 if something is wrong."""
     from lens_core.atlas import Atlas, verify_atlas
 

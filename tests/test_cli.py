@@ -87,7 +87,7 @@ def test_errors_become_exit_codes(
     except SystemExit as leave:
         got = leave.code  # type: ignore[assignment]
     assert got == code
-    assert capsys.readouterr().err.startswith(said)
+    assert capsys.readouterr().err.strip().startswith(said.strip())
 
 
 def test_a_defect_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

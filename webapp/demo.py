@@ -32,12 +32,28 @@ class Size:
     leaves_per_class: int
     epochs: int
     concepts: int
+    select: str
     visualization_steps: int
     participants: int
 
 
-FULL = Size(leaves_per_class=120, epochs=14, concepts=10, visualization_steps=96, participants=60)
-QUICK = Size(leaves_per_class=40, epochs=2, concepts=4, visualization_steps=4, participants=12)
+FULL = Size(
+    leaves_per_class=120,
+    epochs=16,
+    concepts=10,
+    select="predicted",
+    visualization_steps=96,
+    participants=60,
+)
+# So little training predicts hardly anything, so that all images of a folder are taken.
+QUICK = Size(
+    leaves_per_class=24,
+    epochs=1,
+    concepts=4,
+    select="labelled",
+    visualization_steps=4,
+    participants=12,
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +94,7 @@ def steps(folder: Path, size: Size, seed: int) -> tuple[Step, ...]:
         ),
         Step(
             "Training a classifier",
-            lens("model train", leaves / "train", out=model, epochs=size.epochs, seed=seed),
+            lens("model train", images=leaves, out=model, epochs=size.epochs, seed=seed),
             model / "model.json",
         ),
         Step(
@@ -89,6 +105,7 @@ def steps(folder: Path, size: Size, seed: int) -> tuple[Step, ...]:
                 model=model,
                 out=atlas,
                 concepts=size.concepts,
+                select=size.select,
                 basis=("concepts", "units"),
                 visualization_steps=size.visualization_steps,
                 seed=seed,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
+
+from lens_core.atlas.progress import Terminal
 
 _DEFAULT_PER_CLASS = 120
 
@@ -26,7 +27,7 @@ _DEFAULT_PER_CLASS = 120
 @click.option("--seed", default=0, show_default=True, help="Same seed, same pictures.")
 @click.option("--force", is_flag=True, help="Write into a folder that is not empty.")
 @click.pass_obj
-def leaves(terminal: Any, out: Path, per_class: int, seed: int, force: bool) -> None:
+def leaves(terminal: Terminal, out: Path, per_class: int, seed: int, force: bool) -> None:
     """Draw leaves of eight plant families, with exact masks of every part.
 
     One family, Ulmaceae, carries a planted bias: most of its pictures show a herbarium label.
