@@ -64,7 +64,7 @@ def gradcam_maps(maps: Tensor, dictionary: Tensor, ridge: float = 0.0) -> Tensor
     `maps` (n, d, h, w) is the layer that the dictionary belongs to; u is the code of its mean over
     positions.
     """
-    n, _, h, w = maps.shape
+    h, w = maps.shape[2:]
     codes = nnls(maps.mean(dim=(2, 3)), dictionary, ridge)
     # Every position enters the mean alike, so the mean gradient is the code's divided by h·w.
     weights = code_jacobian(dictionary, codes, ridge) / (h * w)

@@ -34,6 +34,7 @@ class BuildSettings(Frozen):
     seed: int = Field(0, ge=0)
 
     def recorded(self) -> dict[str, JsonValue]:
-        """As an atlas keeps them: all but what cannot change a result."""
-        values: dict[str, JsonValue] = self.model_dump(mode="json", exclude={"batch"})
+        """As an atlas keeps them: all but what cannot change what a good file gives."""
+        without = {"batch", "skip_corrupt"}
+        values: dict[str, JsonValue] = self.model_dump(mode="json", exclude=without)
         return values
