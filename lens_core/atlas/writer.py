@@ -93,7 +93,7 @@ class AtlasWriter:
                     "--force to replace it"
                 )
             same = self._begun_with() == self._fingerprint
-            if ours and not same and not force:
+            if ours and not same and not force and self._holds_work():
                 raise LensError(
                     f"{self.root} holds an atlas built with another model or other settings: "
                     "choose another folder or add --force to replace it"
@@ -104,6 +104,11 @@ class AtlasWriter:
             for left in self.root.glob("classes/*.partial"):
                 shutil.rmtree(left)
             write_atomic(self.root / BUILD, pretty_json({"fingerprint": self._fingerprint}))
+
+    def _holds_work(self) -> bool:
+        """Whether a class is finished, so that starting anew would cost something."""
+        finished = self.root.glob("classes/*/class.json")
+        return (self.root / MANIFEST).is_file() or any(finished)
 
     def _begun_with(self) -> str | None:
         try:
