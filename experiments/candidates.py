@@ -8,7 +8,7 @@ on other images, so that stimuli are new to them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +19,8 @@ from experiments.schedule import generator
 from lens_core.atlas import Atlas, AtlasClass, LensError
 
 View = Literal["crop", "image"]
+FRESH_TRIES = 24
+"""Draws that look for queries not seen in another trial, before any will do."""
 
 
 @dataclass(frozen=True)
@@ -255,6 +257,43 @@ def draw(
         strong=tuple(strong),
         weak=tuple(weak),
     )
+
+
+@dataclass
+class History:
+    """Candidates that trials of one item have used: as queries, and as references."""
+
+    asked: set[int] = field(default_factory=set)
+    shown: set[int] = field(default_factory=set)
+
+
+def draw_fresh(
+    universe: Universe,
+    sides: Strata,
+    n_references: int,
+    query: Query,
+    rng: np.random.Generator,
+    history: History,
+) -> Draw:
+    """:func:`draw`, but no query is a query or a reference of another trial of the item.
+
+    Else whoever remembers one trial would know the answer of another. Where photographs are too
+    few for that, repetition is allowed again.
+    """
+    asked = sorted(history.asked)
+    fresh = Strata(
+        strong=sides.strong[~np.isin(sides.strong, asked)],
+        weak=sides.weak[~np.isin(sides.weak, asked)],
+    )
+    if capacity(universe, fresh) > n_references:
+        sides = fresh
+    for _ in range(FRESH_TRIES):
+        drawn = draw(universe, sides, n_references, query, rng)
+        if not {drawn.strong_query, drawn.weak_query} & (history.shown | history.asked):
+            break
+    history.asked |= {drawn.strong_query, drawn.weak_query}
+    history.shown |= {*drawn.strong, *drawn.weak}
+    return drawn
 
 
 def _share_photos(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +23,7 @@ def audit_two_afc(study: Study) -> list[Finding]:
     for condition in study.conditions:
         tests = pool.by_use[condition, "test"]
         findings += _enough(study, condition, tests)
-        findings += _gaps(condition, tests)
+        findings += _gaps(condition, tests) + _remembered(condition, tests)
     return findings
 
 
@@ -91,3 +91,18 @@ def _gaps(condition: str, tests: tuple[Template, ...]) -> list[Finding]:
         "drawn by seed among their ties"
     )
     return [Finding("note", "activation gap", text)]
+
+
+def _remembered(condition: str, tests: tuple[Template, ...]) -> list[Finding]:
+    """Whoever saw a query in another trial of its item may remember which side it was on."""
+    by_item: defaultdict[str, list[Template]] = defaultdict(list)
+    for template in tests:
+        by_item[template.item].append(template)
+    known = 0
+    for group in by_item.values():
+        uses = Counter(s for t in group for s in (*t.strong, *t.weak, t.option_a, t.option_b))
+        known += sum(max(uses[t.option_a], uses[t.option_b]) > 1 for t in group)
+    if not known:
+        return []
+    text = f"{condition}: {known} of {len(tests)} trials ask about a picture of another trial"
+    return [Finding("warning", "seen before", text)]

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from experiments.candidates import Query, Strata, Universe, capacity, draw, read_universes, strata
+from experiments.candidates import (
+    History,
+    Query,
+    Strata,
+    Universe,
+    capacity,
+    draw_fresh,
+    read_universes,
+    strata,
+)
 from experiments.design import AtlasSource, Condition, Source
 from experiments.paradigms.base import BuildRequest
 from experiments.paradigms.two_afc import Template, Use
@@ -29,11 +38,12 @@ MIN_ITEMS = 2
 
 @dataclass(frozen=True)
 class Item:
-    """An item that can carry trials."""
+    """An item that can carry trials, and which candidates its trials have used so far."""
 
     universe: Universe
     sides: Strata
     condition: str
+    history: History = field(default_factory=History)
 
 
 def build_two_afc(request: BuildRequest, track: Track = no_track) -> Study:
@@ -180,7 +190,7 @@ def _template(
     rng: np.random.Generator,
 ) -> tuple[Template, str]:
     universe = item.universe
-    drawn = draw(universe, item.sides, design.n_references, query, rng)
+    drawn = draw_fresh(universe, item.sides, design.n_references, query, rng, item.history)
     strong_query, weak_query = drawn.strong_query, drawn.weak_query
     if use == "catch":
         strong_query = drawn.strong[int(rng.integers(len(drawn.strong)))]

@@ -31,6 +31,7 @@ def rewrite(root: Path, table: str, change: Callable[[list[dict[str, Any]]], Non
 def test_a_fresh_study_is_sound(draft: Study) -> None:
     findings = audit_study(draft)
     assert [f for f in findings if f.level == "error"] == []
+    assert not [f for f in findings if f.check == "seen before"]
     gaps = [f for f in findings if f.check == "activation gap"]
     assert len(gaps) == 2
     assert "exactly zero" in gaps[0].text
@@ -60,6 +61,27 @@ def test_photograph_twice_in_a_view(draft: Study, copy_of: CopyOf) -> None:
 
     rewrite(root, "trials", repeat)
     assert errors(root) == {"same photograph"}
+
+
+def test_picture_asked_about_twice(draft: Study, copy_of: CopyOf) -> None:
+    root = copy_of(draft)
+
+    def repeat(rows: list[dict[str, Any]]) -> None:
+        first, second = (r for r in rows if r["item"] == rows[0]["item"] and r["use"] == "test")
+        for column in ("option_a", "option_b", "strength_a", "strength_b"):
+            second[column] = first[column]
+
+    rewrite(root, "trials", repeat)
+    letters = dict(draft.key) | {"t00001": draft.key["t00000"]}
+
+    def same(rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            row["correct"] = letters[row["template"]]
+
+    rewrite(root, "key", same)
+    found = [f for f in audit_study(Study.open(root)) if f.check == "seen before"]
+    assert [f.level for f in found] == ["warning"]
+    assert "2 of 24 trials ask about a picture of another trial" in found[0].text
 
 
 def test_pool_that_names_the_answer_first(draft: Study, copy_of: CopyOf) -> None:

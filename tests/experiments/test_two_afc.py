@@ -67,6 +67,14 @@ def test_no_photograph_twice_in_a_view(study: Study) -> None:
         assert len(set(pictures)) == len(pictures), "names of catch trials' queries differ too"
 
 
+def test_a_query_is_new_in_every_trial_of_its_item(study: Study) -> None:
+    for item in {row["item"] for row in study.templates}:
+        rows = [r for r in study.templates if r["item"] == item and r["use"] == "test"]
+        shown = [s for r in rows for s in (*r["strong"], *r["weak"], r["option_a"], r["option_b"])]
+        for row in rows:
+            assert shown.count(row["option_a"]) == shown.count(row["option_b"]) == 1
+
+
 def test_catch_trials_ask_about_references(study: Study) -> None:
     catches = [row for row in study.templates if row["use"] == "catch"]
     assert len(catches) == 12
