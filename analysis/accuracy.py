@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
+from scipy import special
 
 from analysis.bootstrap import percentile_interval, resampled_proportions
 from analysis.clustered_logit import NotEstimable, fit_clustered_logit
@@ -215,7 +215,7 @@ def _against_chance(score: np.ndarray, chance: float) -> tuple[float, float, flo
         return nan, nan, nan
     df = float(len(score) - 1)
     t = float((score.mean() - chance) / (score.std(ddof=1) / np.sqrt(len(score))))
-    return t, df, float(2 * stats.t.sf(abs(t), df))
+    return t, df, float(2 * special.stdtr(df, -abs(t)))
 
 
 def _new_stimuli(
@@ -240,7 +240,7 @@ def _new_stimuli(
     if not (np.isfinite(chance) and 0 < chance < 1 and np.isfinite(estimate.se)):
         return interval, float("nan")
     t = (estimate.estimate - float(special.logit(chance))) / estimate.se
-    return interval, float(2 * stats.t.sf(abs(t), fit.df))
+    return interval, float(2 * special.stdtr(fit.df, -abs(t)))
 
 
 def _ends(prefix: str, interval: Interval) -> dict[str, float]:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from scipy import special
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -81,7 +81,7 @@ class LogitFit:
         if q < len(weights):
             raise NotEstimable("there are too few clusters to test all differences at once")
         f = float(values @ np.linalg.solve(spread, values)) / q
-        return f, q, self.df, float(stats.f.sf(f, q, self.df))
+        return f, q, self.df, float(special.fdtrc(q, self.df, f))
 
 
 @dataclass(frozen=True)
@@ -103,10 +103,16 @@ class Contrast:
             nan = float("nan")
             return cls(estimate, nan, nan, nan, nan, df, nan)
         se = float(np.sqrt(variance))
-        half = float(stats.t.ppf(0.5 + level / 2, df)) * se
+        half = float(special.stdtrit(df, 0.5 + level / 2)) * se
         t = estimate / se
         return cls(
-            estimate, se, estimate - half, estimate + half, t, df, float(2 * stats.t.sf(abs(t), df))
+            estimate,
+            se,
+            estimate - half,
+            estimate + half,
+            t,
+            df,
+            float(2 * special.stdtr(df, -abs(t))),
         )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special, stats
+from scipy import special
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ def clopper_pearson(k: int, n: int, level: float = 0.95) -> Interval:
     if n <= 0:
         return NONE
     tail = (1 - level) / 2
-    low = 0.0 if k == 0 else float(stats.beta.ppf(tail, k, n - k + 1))
-    high = 1.0 if k == n else float(stats.beta.ppf(1 - tail, k + 1, n - k))
+    low = 0.0 if k == 0 else float(special.betaincinv(k, n - k + 1, tail))
+    high = 1.0 if k == n else float(special.betaincinv(k + 1, n - k, 1 - tail))
     return Interval(low, high, level)
 
 
@@ -90,5 +90,5 @@ def t_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     x = np.asarray(values, dtype=float)
     if len(x) < 2:
         return NONE
-    half = stats.t.ppf(0.5 + level / 2, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
+    half = special.stdtrit(len(x) - 1, 0.5 + level / 2) * x.std(ddof=1) / np.sqrt(len(x))
     return Interval(float(x.mean() - half), float(x.mean() + half), level)

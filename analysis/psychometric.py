@@ -23,7 +23,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from analysis.clustered_logit import NotEstimable, cluster_covariance, codes
 
@@ -254,7 +254,7 @@ def _table(
     half = np.full(len(theta), np.nan)
     edge = np.zeros(len(theta), dtype=bool)
     variance = np.diag(covariance)
-    quantile = float(stats.t.ppf(0.5 + level / 2, people - 1)) if people > 1 else float("nan")
+    quantile = float(special.stdtrit(people - 1, 0.5 + level / 2)) if people > 1 else float("nan")
     half[model.free] = quantile * np.sqrt(np.where(variance > 0, variance, np.nan))
     edge[model.free] = [
         min(abs(value - end) for end in ends) < 1e-6

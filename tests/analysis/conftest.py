@@ -75,9 +75,16 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def exported_copy(exported: Path, tmp_path: Path) -> Callable[[], Path]:
     """Makes copies of the data set that may be spoiled."""
+
     def copy() -> Path:
         target = tmp_path / "data"
         shutil.copytree(exported, target)
         return target
 
     return copy
+
+
+@pytest.fixture
+def drawn_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are drawn but not turned into pixels, which is what takes long."""
+    monkeypatch.setattr("analysis.output.render", lambda figure, kind: b"<svg/>")

@@ -13,7 +13,7 @@ from analysis.errors import AnalysisError
 
 
 def table(folder: Path, what: str, suffix: str) -> Path:
-    (file,) = (folder / "data").glob(f"*_{what}_data.{suffix}")
+    (file,) = (folder / "data").glob(f"*{what}_data.{suffix}")
     return file
 
 
