@@ -5,14 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from flask import Flask, Response, jsonify
-from flask_wtf.csrf import CSRFError, CSRFProtect
-from werkzeug.exceptions import HTTPException
-
-from lens_core.atlas import LensError
+from flask_wtf.csrf import CSRFProtect
 
 from . import migrations
 from .config import ServerConfig
 from .database import Database
+from .problems import register_problems
 from .security import harden
 from .server import EXTENSION, Server
 from .services.studies import Shelf
@@ -42,6 +40,7 @@ def create_app(config: ServerConfig, database: Database | None = None) -> Flask:
     harden(app, config)
     csrf = CSRFProtect(app)
     _register(app, csrf)
+    register_problems(app)
     _health(app, database)
     return app
 
@@ -60,31 +59,6 @@ def _register(app: Flask, csrf: CSRFProtect) -> None:
     app.register_blueprint(participant)
     app.register_blueprint(researcher)
     app.register_blueprint(blueprint(Library(shelf=server.config.atlases_dir)))
-
-    @app.errorhandler(LensError)
-    def damaged(error: LensError) -> Response:
-        """Something of the operator's is not in order: told to them, not to visitors."""
-        app.logger.error("%s", error)
-        text = "This page is out of order for the moment. Nothing that was saved is lost.\n"
-        return Response(text, 503, mimetype="text/plain")
-
-    @app.errorhandler(HTTPException)
-    def plain(error: HTTPException) -> tuple[Response, int]:
-        """Errors outside of a blueprint's own pages: one line, never a trace."""
-        if error.response is not None:
-            return error.response, error.response.status_code  # type: ignore[return-value]
-        text = f"{error.code} {error.name}. {_advice(error)}\n"
-        return Response(text, mimetype="text/plain"), error.code or 500
-
-
-def _advice(error: HTTPException) -> str:
-    if isinstance(error, CSRFError):
-        return "The page was too old: go back, reload it and try again. Nothing was lost."
-    if error.code == 404:
-        return "Nothing is at this address."
-    if error.code == 500:
-        return "The server could not do this; answers that were saved stay saved."
-    return error.description or ""
 
 
 def _health(app: Flask, database: Database) -> None:

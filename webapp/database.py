@@ -7,8 +7,10 @@ by (``SELECT … FOR UPDATE``, which SQLite has no need of and leaves out).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -70,7 +72,16 @@ class Database:
         self.engine.dispose()
 
 
+def _keep_private(file: str | None) -> None:
+    """Make a new database file readable by its owner alone; SQLite's side files follow it."""
+    if not file or file == ":memory:" or Path(file).exists() or not Path(file).parent.is_dir():
+        return
+    with suppress(FileExistsError):
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
 def _sqlite_engine(url: str) -> Engine:
+    _keep_private(make_url(url).database)
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
 
     @event.listens_for(engine, "connect")

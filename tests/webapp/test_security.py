@@ -85,6 +85,16 @@ def test_trusted_hosts(config: ServerConfig, database: Database) -> None:
     assert client.get("/health", base_url="http://evil.example").status_code == 400
 
 
+def test_what_went_wrong_is_a_page(app: Flask) -> None:
+    client = app.test_client()
+    for path, code in (("/nowhere", 404), ("/study/none/", 404), ("/console/logout", 405)):
+        reply = client.get(path)
+        assert reply.status_code == code
+        assert "<h1>" in reply.text
+        assert "Traceback" not in reply.text
+    assert client.get("/atlas/none/").status_code == 404
+
+
 def test_bodies_have_a_size(person: Person, config: ServerConfig) -> None:
     person.begin()
     reply = person.send("/trials/0", person.body(response={"x": "y" * config.body_kib * 1024}))
