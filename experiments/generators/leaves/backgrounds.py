@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from scipy import ndimage
 
 from experiments.generators.leaves.noise import (
     Field,
@@ -35,11 +36,8 @@ def _lit(picture: Field, height: Field, azimuth_deg: float, strength: float) -> 
 
 def _drawn_out(noise: Field, along: Field, across: Field) -> Field:
     """Noise looked up at other coordinates (centred), mirrored where they leave the field."""
-    indices = [
-        np.abs((v.astype(int) + SIZE_PX // 2 + SIZE_PX) % (2 * SIZE_PX) - SIZE_PX) % SIZE_PX
-        for v in (across, along)
-    ]
-    out: Field = noise[indices[0], indices[1]]
+    at = np.stack([across, along]) + SIZE_PX / 2
+    out: Field = ndimage.map_coordinates(noise, at, order=1, mode="mirror")
     return out
 
 

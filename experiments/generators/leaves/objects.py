@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from experiments.generators.leaves.noise import Field, Rng
+from experiments.generators.leaves.noise import Field, Rng, ramp
 from experiments.generators.leaves.outline import Array
 from experiments.generators.leaves.raster import ribbon
 from experiments.generators.leaves.spec import Label, Pebble
@@ -35,18 +35,18 @@ def label_writing(label: Label, rng: Rng) -> list[Array]:
         strokes.append(ribbon(placed, np.full(len(placed), width)))
 
     for x0, y0, x1, y1 in ((-w, -h, w, -h), (-w, h, w, h), (-w, -h, -w, h), (w, -h, w, h)):
-        stroke([(0.9 * x0, 0.86 * y0), (0.9 * x1, 0.86 * y1)], 1.4)
-    stroke([(-0.55 * w, -0.56 * h), (0.55 * w, -0.56 * h)], 4.2)
+        stroke([(0.9 * x0, 0.86 * y0), (0.9 * x1, 0.86 * y1)], 1.8)
+    stroke([(-0.6 * w, -0.54 * h), (0.6 * w, -0.54 * h)], 6.0)
     for k in range(label.lines):
-        y = -0.22 * h + k * 0.98 * h / label.lines
+        y = -0.14 * h + k * 0.98 * h / label.lines
         x, end = -0.74 * w, 0.74 * w * float(rng.uniform(0.55, 1.0))
         while x < end - 4:
-            length = float(rng.uniform(7, 15))
+            length = float(rng.uniform(9, 18))
             stop = min(end, x + length)
             t = np.linspace(0, 1, max(6, int(stop - x) * 2))
-            hand = np.sin(t * (stop - x) * 1.9 + rng.uniform(0, 6)) * rng.uniform(1.4, 2.2)
+            hand = np.sin(t * (stop - x) * 1.45 + rng.uniform(0, 6)) * rng.uniform(2.0, 2.9)
             rise = np.clip(np.sin(t * (stop - x) * 0.6 + rng.uniform(0, 6)) - 0.5, 0, 1) * 3.4
-            stroke(np.stack([x + t * (stop - x), y + hand - rise], axis=1), 1.3)
+            stroke(np.stack([x + t * (stop - x), y + hand - rise], axis=1), 2.1)
             x = stop + float(rng.uniform(2.5, 4.5))
     return strokes
 
@@ -61,11 +61,26 @@ def pebble_outline(pebble: Pebble, rng: Rng) -> Array:
     return _turned(oval / 2 * wobble[:, None], pebble.center_px, pebble.rotation_deg)
 
 
-def pebble_height(pebble: Pebble, rows: Field, columns: Field) -> Field:
-    """Height (px) of the stone over its ground, an ellipsoid; 0 outside."""
+def _pebble_axes(pebble: Pebble, rows: Field, columns: Field) -> tuple[Field, Field]:
+    """Coordinates along both axes of the stone, -1 … 1 inside."""
     a = np.radians(pebble.rotation_deg)
     x, y = columns - pebble.center_px[0], rows - pebble.center_px[1]
     u = (x * np.cos(a) + y * np.sin(a)) / (pebble.size_px[0] / 2)
     v = (y * np.cos(a) - x * np.sin(a)) / (pebble.size_px[1] / 2)
+    return u.astype(np.float32), v.astype(np.float32)
+
+
+def pebble_bands(pebble: Pebble, rows: Field, columns: Field, wander: Field) -> Field:
+    """Weight of the dark mineral: two soft bands across the stone."""
+    u, _ = _pebble_axes(pebble, rows, columns)
+    u = u + 0.05 * wander
+    first, second = 1 - ramp(np.abs(u + 0.35), 0.10, 0.18), 1 - ramp(np.abs(u - 0.2), 0.05, 0.12)
+    out: Field = np.maximum(first, second)
+    return out
+
+
+def pebble_height(pebble: Pebble, rows: Field, columns: Field) -> Field:
+    """Height (px) of the stone over its ground, an ellipsoid; 0 outside."""
+    u, v = _pebble_axes(pebble, rows, columns)
     out: Field = (14 * np.sqrt(np.clip(1.06 - u**2 - v**2, 0, None))).astype(np.float32)
     return out

@@ -200,7 +200,8 @@ def _lay_stone(picture: Field, spec: LeafSpec, stone: Field) -> tuple[Field, Fie
     rng = _rng(spec, _STONE)
     rng.random(64)  # the outline used the beginning of this stream
     height = objects.pebble_height(spec.pebble, rows, columns) + 0.25 * white(rng)
-    body = mix(plain(spec.pebble.colour), spec.pebble.speckle, ramp(smooth(rng, 3.2), 1.0, 1.7))
+    bands = objects.pebble_bands(spec.pebble, rows, columns, smooth(rng, 30))
+    body = mix(plain(spec.pebble.colour), spec.pebble.band, 0.85 * bands)
     shade = 0.95 + 0.22 * np.clip(relief(height, spec.light.azimuth_deg), -1.6, 1.0)
     body = body * (shade + 0.03 * octaves(rng, 20, 3))
     return mix(picture, body, stone), shadow * (1 - stone)

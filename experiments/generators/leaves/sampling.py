@@ -235,7 +235,7 @@ def _damage(rng: Rng) -> Damage:
 
 
 def _paper_colour(rng: Rng) -> Colour:
-    """One distribution for labels and pebbles, as that of ink and speckles."""
+    """One distribution for labels and pebbles, as that of ink and bands."""
     return _hsv(rng, (0.07, 0.17, 0.02, 0.22, 0.78, 0.95))
 
 
@@ -247,7 +247,7 @@ def _label(rng: Rng) -> Label:
     return Label(
         present=False,
         center_px=(0.0, 0.0),
-        size_px=(_u(rng, 66, 80), _u(rng, 44, 54)),
+        size_px=(_u(rng, 78, 92), _u(rng, 52, 62)),
         rotation_deg=_u(rng, -12, 12),
         paper=_paper_colour(rng),
         ink=_ink_colour(rng),
@@ -259,10 +259,10 @@ def _pebble(rng: Rng) -> Pebble:
     return Pebble(
         present=False,
         center_px=(0.0, 0.0),
-        size_px=(_u(rng, 62, 80), _u(rng, 54, 64)),
+        size_px=(_u(rng, 72, 88), _u(rng, 62, 74)),
         rotation_deg=_u(rng, 0, 180),
         colour=_paper_colour(rng),
-        speckle=_ink_colour(rng),
+        band=_ink_colour(rng),
     )
 
 

@@ -180,14 +180,14 @@ class Label:
 
 @dataclass(frozen=True)
 class Pebble:
-    """A speckled pebble in the colours of paper and ink: colour never tells that there is a label."""
+    """A banded pebble in the colours of paper and ink: colour never tells that there is a label."""
 
     present: bool
     center_px: Point
     size_px: Point
     rotation_deg: float
     colour: Colour
-    speckle: Colour
+    band: Colour
 
 
 @dataclass(frozen=True)
