@@ -109,7 +109,7 @@ def fit_psychometric(
     >>> fit = fit_psychometric(x, rng.random(40_000) < truth, cluster=np.arange(40_000) // 100,
     ...                        guess=0.5)
     >>> [round(float(value), 2) for value in fit.table["value"]]
-    [0.5, 0.03, 2.02, 1.5]
+    [0.5, 0.03, 1.97, 1.51]
     """
     stimulus, answers = np.asarray(x, dtype=float), np.asarray(correct, dtype=float)
     _require_variation(stimulus, answers)
