@@ -199,6 +199,16 @@ def render(figure: Figure, kind: str) -> bytes:
     return buffer.getvalue()
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A figure as a notebook shows it."""
+
+    figure: Figure
+
+    def _repr_png_(self) -> bytes:
+        return render(self.figure, "png")
+
+
 def _start(theme: Theme, n_conditions: int, width: float | None = None) -> tuple[Figure, Any]:
     """An empty figure in the theme's colours; wide if there are many conditions."""
     if width is None:

@@ -23,14 +23,13 @@ import os
 
 import numpy as np
 import pandas as pd
-from IPython.display import Image
 from scipy.special import expit
 
 from analysis.accuracy import accuracy_by_condition
 from analysis.dataset import from_frames, read_dataset
 from analysis.differences import compare_conditions
 from analysis.exclusions import apply_exclusions
-from analysis.figures import accuracy_figure, psychometric_figure, render
+from analysis.figures import Shown, accuracy_figure, psychometric_figure
 from analysis.plan import Criterion, Plan
 from analysis.psychometric import fit_psychometric
 from analysis.response_times import response_times
@@ -135,7 +134,7 @@ differences.table.round(3).T
 
 # %%
 figure = accuracy_figure(accuracy.participants, accuracy.table, labels)
-Image(render(figure, "png"), width=480)
+Shown(figure)
 
 # %% [markdown]
 # ## How strong must the difference between the pictures be?
@@ -151,7 +150,7 @@ function = fit_psychometric(
 function.table.round(3)
 
 # %%
-Image(render(psychometric_figure(test, function, labels), "png"), width=480)
+Shown(psychometric_figure(test, function, labels))
 
 # %% [markdown]
 # ## How long answers took
