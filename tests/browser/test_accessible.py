@@ -73,7 +73,7 @@ def test_every_page(new_visitor: Callable[..., Visitor], width: int, height: int
 
 
 def test_messages(visitor: Visitor) -> None:
-    visitor.come_to_the_task()
+    visitor.skip_to_the_task()
     visitor.come_to_a_trial()
     visitor.context.set_offline(True)
     visitor.answer()

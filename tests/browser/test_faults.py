@@ -15,7 +15,7 @@ WAITING = "#saving[data-state=waiting]"
 
 
 def at_second_trial(visitor: Visitor) -> None:
-    visitor.come_to_the_task()
+    visitor.skip_to_the_task()
     visitor.come_to_a_trial()
     visitor.answer()
     visitor.wait_for_saved(1)
@@ -84,7 +84,10 @@ def test_reload_before_an_answer(server: LiveServer, visitor: Visitor) -> None:
 
 
 def test_back_button(visitor: Visitor) -> None:
-    at_second_trial(visitor)
+    visitor.come_to_the_task()
+    visitor.come_to_a_trial()
+    visitor.answer()
+    visitor.wait_for_saved(1)
     visitor.page.go_back()
     visitor.page.wait_for_selector("text=Welcome back")
     finish(visitor)
@@ -149,13 +152,13 @@ def test_a_full_disk(visitor: Visitor) -> None:
     visitor.context.add_init_script(
         "IDBObjectStore.prototype.put = () => { throw new DOMException('full'); };"
     )
-    visitor.come_to_the_task()
+    visitor.skip_to_the_task()
     finish(visitor)
 
 
 def test_no_storage_at_all(visitor: Visitor) -> None:
     visitor.context.add_init_script("delete window.indexedDB; window.indexedDB = undefined;")
-    visitor.come_to_the_task()
+    visitor.skip_to_the_task()
     finish(visitor)
     machine = visitor.server.session_of(visitor.person).environment
     assert machine is not None
@@ -180,7 +183,7 @@ def test_hammering_the_keys_answers_once(server: LiveServer, visitor: Visitor) -
 
 def test_pictures_that_fail_are_fetched_again(server: LiveServer, visitor: Visitor) -> None:
     server.faults.where, server.faults.before = "/stimuli/", 5
-    visitor.come_to_the_task()
+    visitor.skip_to_the_task()
     finish(visitor)
     kinds = [event.kind for event in server.events(visitor.person)]
     assert kinds.count("picture_failed") == 5

@@ -59,7 +59,7 @@ def test_by_keyboard_alone(server: LiveServer, visitor: Visitor) -> None:
 
 
 def test_feedback_and_score_follow_the_answer(visitor: Visitor) -> None:
-    visitor.come_to_the_task()
+    visitor.skip_to_the_task()
     visitor.come_to_a_trial()
     visitor.answer()
     visitor.page.wait_for_selector(".result.right")
@@ -72,7 +72,7 @@ def test_feedback_and_score_follow_the_answer(visitor: Visitor) -> None:
 
 
 def test_wrong_practice_is_repeated(server: LiveServer, visitor: Visitor) -> None:
-    visitor.come_to_the_task()
+    visitor.skip_to_the_task()
     visitor.come_to_a_trial()
     visitor.answer(1 - visitor.right_choice())
     visitor.page.wait_for_selector("text=Practice, once more")
@@ -84,7 +84,7 @@ def test_wrong_practice_is_repeated(server: LiveServer, visitor: Visitor) -> Non
 
 
 def test_practice_that_never_succeeds_ends_the_visit(visitor: Visitor) -> None:
-    visitor.come_to_the_task()
+    visitor.skip_to_the_task()
     for attempt in range(visitor.server.study.config.practice.max_attempts):
         visitor.come_to_a_trial()
         visitor.answer(1 - visitor.right_choice())
@@ -112,7 +112,7 @@ def test_declining_and_leaving(new_visitor: Callable[..., Visitor]) -> None:
     unwilling.page.click("text=I do not want to take part")
     unwilling.page.wait_for_selector("text=You have left the study")
     leaving = new_visitor()
-    leaving.come_to_the_task()
+    leaving.skip_to_the_task()
     leaving.page.click("summary")
     leaving.page.click("text=Leave now")
     leaving.page.wait_for_selector("text=You have left the study")
@@ -121,7 +121,7 @@ def test_declining_and_leaving(new_visitor: Callable[..., Visitor]) -> None:
 
 def test_the_code_is_copied(visitor: Visitor) -> None:
     visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    visitor.come_to_the_task()
+    visitor.skip_to_the_task()
     code = visitor.go_to_the_end()
     visitor.page.click("text=Copy the code")
     visitor.page.wait_for_selector("text=Copied")
@@ -145,7 +145,7 @@ def test_pictures_appear_together(server: LiveServer, visitor: Visitor) -> None:
         }).observe(document, { subtree: true, attributes: true, attributeFilter: ["class"] });
         """
     )
-    visitor.come_to_the_task()
+    visitor.skip_to_the_task()
     for n_saved in range(2):
         visitor.come_to_a_trial()
         visitor.answer()
@@ -156,7 +156,7 @@ def test_pictures_appear_together(server: LiveServer, visitor: Visitor) -> None:
 
 
 def test_the_clock_and_the_machine_are_stored(server: LiveServer, visitor: Visitor) -> None:
-    visitor.come_to_the_task()
+    visitor.skip_to_the_task()
     visitor.come_to_a_trial()
     visitor.page.wait_for_timeout(400)
     visitor.press()
@@ -178,7 +178,7 @@ def test_the_clock_and_the_machine_are_stored(server: LiveServer, visitor: Visit
 
 def test_a_window_that_is_too_small_waits(visitor: Visitor) -> None:
     visitor.page.set_viewport_size({"width": 800, "height": 500})
-    visitor.come_to_the_task()
+    visitor.skip_to_the_task()
     visitor.page.wait_for_selector("#message:has-text('at least 940 by 600')")
     visitor.page.set_viewport_size({"width": 1000, "height": 700})
     visitor.page.locator("#message").wait_for(state="hidden")

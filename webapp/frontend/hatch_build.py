@@ -59,8 +59,9 @@ def build_bundle(root: Path) -> bool:
     with tempfile.TemporaryDirectory(prefix="lens-frontend-") as folder:
         work, made = Path(folder) / "frontend", Path(folder) / "dist"
         shutil.copytree(frontend, work, ignore=shutil.ignore_patterns("node_modules"))
+        patience = ("--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=8000")
         _run(
-            [*npm, "ci", "--omit=dev", "--ignore-scripts", "--loglevel=error"],
+            [*npm, "ci", "--omit=dev", "--ignore-scripts", "--loglevel=error", *patience],
             work,
             "the packages of webapp/frontend could not be fetched (is the npm registry reachable?)",
         )
