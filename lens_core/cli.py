@@ -70,8 +70,12 @@ _DIR = click.Path(path_type=Path)
 @click.option("--display-px", type=click.IntRange(32, 2048), default=256, show_default=True)
 @click.option("--no-visualizations", is_flag=True, help="Make no feature visualizations.")
 @click.option("--visualize-units", is_flag=True, help="Make them for single units, too.")
-@click.option("--visualization-px", type=click.IntRange(32, 2048), default=320, show_default=True)
-@click.option("--visualization-steps", type=click.IntRange(1), default=192, show_default=True)
+@click.option(
+    "--visualization-px", type=click.IntRange(32, 2048), help="Default: by the model's input."
+)
+@click.option(
+    "--visualization-steps", type=click.IntRange(1), help="Default: by the model's input."
+)
 @click.option("--skip-corrupt", is_flag=True, help="Go on without pictures that cannot be read.")
 @click.option("--device", default="auto", show_default=True, help="auto, cuda, mps or cpu.")
 @click.option(

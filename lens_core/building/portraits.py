@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -73,12 +74,10 @@ def portraits(
 
 
 def _maco(classifier: Classifier, settings: BuildSettings) -> MacoSettings:
-    """Crops reach large convolutional inputs at a smaller size, which costs a fraction."""
-    px = classifier.preprocessing.input_px
-    default = MacoSettings()
-    crop_px = None
-    if not classifier.fixed_input and default.crop_px is not None and default.crop_px < px:
-        crop_px = default.crop_px
-    return MacoSettings(
-        size_px=settings.visualization_px, steps=settings.visualization_steps, crop_px=crop_px
+    """What suits the model's input, save for what the user chose."""
+    suited = MacoSettings.for_input(classifier.preprocessing.input_px, classifier.fixed_input)
+    return replace(
+        suited,
+        size_px=settings.visualization_px or suited.size_px,
+        steps=settings.visualization_steps or suited.steps,
     )

@@ -27,8 +27,8 @@ class BuildSettings(Frozen):
     sobol_images: int = Field(8, ge=1, description="images sampled where the head is not linear")
     visualizations: bool = True
     visualize_units: bool = False
-    visualization_px: int = Field(320, ge=32)
-    visualization_steps: int = Field(192, ge=1)
+    visualization_px: int | None = Field(None, ge=32, description="None: by the model's input")
+    visualization_steps: int | None = Field(None, ge=1, description="None: by the model's input")
     skip_corrupt: bool = False
     batch: int = Field(64, ge=1, description="pictures encoded at once")
     seed: int = Field(0, ge=0)
