@@ -290,7 +290,8 @@ def _participant_rows(
             "hedges_g": test.hedges_g,
         }
     ]
-    if min(first.notna().sum(), second.notna().sum()) < 2:
+    alike = first.nunique() <= 1 and second.nunique() <= 1
+    if alike or min(first.notna().sum(), second.notna().sum()) < 2:
         return rows
     totals = _bootstrap_totals(wide, base, other, bool(both.any()), n_resamples, rng)
     with np.errstate(invalid="ignore", divide="ignore"):

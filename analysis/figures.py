@@ -39,6 +39,7 @@ class Theme:
     line: str
     ground: str
     palette: tuple[str, ...]
+    dot_alpha: float
 
     def colour(self, position: int) -> str:
         """Colour of the condition in that place."""
@@ -54,6 +55,7 @@ LIGHT = Theme(
         "#3e4cc1", "#b65205", "#088673", "#d951b6", "#ad8832",
         "#520185", "#892240", "#1496f4", "#4c1803", "#0b1848",
     ),
+    dot_alpha=0.55,
 )  # fmt: skip
 DARK = Theme(
     ink="#eceded",
@@ -64,6 +66,7 @@ DARK = Theme(
         "#4a8cfe", "#edc287", "#1d7d6d", "#f87ca6", "#f7f341",
         "#8159ba", "#bd400c", "#98eefd", "#b98c34", "#b2b0fe",
     ),
+    dot_alpha=0.85,
 )  # fmt: skip
 
 
@@ -129,10 +132,8 @@ def response_time_figure(
     _means(axes, means, "seconds", labels, theme)
     low, high = float(seconds["seconds"].min()), float(seconds["seconds"].max())
     low, high = low / 1.15, high * 1.15
-    steps = np.array([m * 10.0**e for e in range(-3, 5) for m in (1, 1.5, 2, 3, 5, 7)])
-    ticks = steps[(steps >= low) & (steps <= high)]
     axes.set_ylim(low, high)
-    axes.set_yticks(ticks if len(ticks) > 1 else [low, high])
+    axes.set_yticks(round_values(low, high))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g} s"))
     axes.set_ylabel("Response time (log scale)")
@@ -166,7 +167,8 @@ def psychometric_figure(
         )
         raw = person.agg(x=("strength_gap", "mean"), y=("correct", "mean"))
         axes.scatter(
-            raw["x"], raw["y"], s=5, color=colour, alpha=0.25, lw=0, zorder=2,
+            raw["x"], raw["y"], s=5, color=colour, alpha=float(np.clip(100 / len(raw), 0.02, 0.25)),
+            lw=0, zorder=2,
             rasterized=len(raw) > RASTER_ABOVE,
         )  # fmt: skip
         binned = own.groupby(_equal_parts(own["strength_gap"], groups), observed=True).agg(
@@ -238,22 +240,27 @@ def _swarms(
     join: str | None,
 ) -> None:
     """One dot a row, equal values side by side, and the axis of conditions."""
-    logarithmic = axes.get_yscale() == "log"
+    shown = points[points["condition"].isin(list(labels)) & points[value].notna()]
+    place = shown["condition"].map({name: at for at, name in enumerate(labels)}).to_numpy(float)
+    heights = shown[value].to_numpy(dtype=float)
+    scale = np.log(heights) if axes.get_yscale() == "log" else heights
+    across = place.copy()
+    for position in range(len(labels)):
+        across[place == position] += beeswarm(scale[place == position])
+    raster = len(shown) > RASTER_ABOVE
     if join is not None and len(labels) > 1:
-        place = {name: position for position, name in enumerate(labels)}
-        for _, own in points.groupby(join, observed=True):
-            at = own["condition"].map(place).to_numpy()
-            order = np.argsort(at)
+        for own in shown.reset_index(drop=True).groupby(join, observed=True).indices.values():
+            order = own[np.argsort(place[own])]
             axes.plot(
-                at[order], own[value].to_numpy()[order], color=theme.ink_soft, lw=0.4, alpha=0.35,
-                zorder=1, rasterized=len(points) > RASTER_ABOVE,
+                across[order], heights[order], color=theme.ink_soft, lw=0.4, alpha=0.35, zorder=1,
+                rasterized=raster,
             )  # fmt: skip
-    for position, name in enumerate(labels):
-        values = points.loc[points["condition"] == name, value].dropna().to_numpy(dtype=float)
-        scale = np.log(values) if logarithmic else values
+    for position in range(len(labels)):
+        here = place == position
         axes.scatter(
-            position + beeswarm(scale), values, s=11, color=theme.colour(position), alpha=0.55,
-            lw=0, zorder=2, rasterized=len(values) > RASTER_ABOVE,
+            across[here], heights[here], s=11, color=theme.colour(position),
+            alpha=theme.dot_alpha, lw=0,
+            zorder=2, rasterized=raster,
         )  # fmt: skip
     axes.set_xlim(-0.5, len(labels) - 0.5)
     wrapped = [textwrap.fill(_shorten(label), 16) for label in labels.values()]
@@ -302,6 +309,16 @@ def beeswarm(values: NDArray[np.float64], rows: int = 44) -> NDArray[np.float64]
         order = np.argsort(np.abs(places), kind="stable")
         offsets[members[np.arange(len(members))]] = places[order] * step
     return np.asarray(np.clip(offsets, -MARGIN, MARGIN))
+
+
+def round_values(low: float, high: float) -> list[float]:
+    """At least three round numbers between two positive ends, for a logarithmic axis."""
+    for digits in ((1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 4, 5, 6, 8)):
+        values = [round(m * 10.0**e, 9) for e in range(-6, 7) for m in digits]
+        inside = [value for value in values if low <= value <= high]
+        if len(inside) >= 3:
+            return inside
+    return [low, float(np.sqrt(low * high)), high]
 
 
 def _equal_parts(values: pd.Series, parts: int) -> NDArray[np.int64]:

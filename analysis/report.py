@@ -13,7 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from analysis.formatting import FILTERS, between
+from analysis.formatting import FILTERS, between, points
 
 TEMPLATE = "report.html.j2"
 
@@ -53,7 +53,7 @@ def render_report(results: Mapping[str, Any], pictures: Mapping[str, Picture]) -
         lstrip_blocks=True,
     )
     environment.filters.update(FILTERS)
-    environment.globals["between"] = between
+    environment.globals.update(between=between, points=points)
     labels = {entry["name"]: entry["label"] for entry in results["design"]["conditions"]}
     return environment.get_template(TEMPLATE).render(
         **results, pictures=pictures, labels={**results["plan"]["labels"], **labels}

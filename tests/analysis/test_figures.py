@@ -18,6 +18,7 @@ from analysis.figures import (
     accuracy_figure,
     beeswarm,
     render,
+    round_values,
 )
 
 
@@ -57,3 +58,29 @@ def test_dots_lie_apart() -> None:
         assert len(np.unique(own.round(6))) == len(own)
         assert own.sum() == pytest.approx(0, abs=1e-9)
     assert beeswarm(np.array([])).tolist() == []
+
+
+@pytest.mark.parametrize(("low", "high"), [(1.5, 2.1), (0.3, 40.0), (2.0, 2.05), (900, 5000)])
+def test_axes_have_round_numbers(low: float, high: float) -> None:
+    values = round_values(low, high)
+    assert len(values) >= 3
+    assert values == sorted(values)
+    assert low <= values[0]
+    assert values[-1] <= high
+
+
+def test_lines_of_a_person_end_in_that_persons_dots(trials: pd.DataFrame) -> None:
+    within = trials.assign(condition=np.where(trials.index % 2, "units", "concepts"))
+    result = accuracy_by_condition(within, cluster="participant", rng=np.random.default_rng(0))
+    labels = {"concepts": "Concepts", "units": "Units"}
+    (axes,) = accuracy_figure(result.participants, result.table, labels, join="participant").axes
+    dots = {
+        tuple(dot)
+        for collection in axes.collections
+        for dot in np.asarray(collection.get_offsets()).round(9).tolist()
+    }
+    lines = [line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_lw() == 0.4]
+    assert len(lines) == trials["participant"].nunique()
+    for line in lines:
+        for end in np.round(line.get_xydata(), 9).tolist():
+            assert tuple(end) in dots
