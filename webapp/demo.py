@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from webapp.cli import Terminal
 
 STUDY = "leaves-basis"
+TITLE = "Which picture does the machine see it in?"
+EFFECT = -0.7
+"""Planted log odds of units minus concepts: the simulated people are better at concepts."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def steps(folder: Path, size: Size, seed: int) -> tuple[Step, ...]:
         ),
         Step(
             "Designing a study",
-            lens("study new two_afc", atlas=atlas, out=study, name=STUDY, seed=seed),
+            lens("study new two_afc", atlas=atlas, out=study, name=STUDY, title=TITLE, seed=seed),
             study / "study.toml",
         ),
         Step("Freezing it", lens("study freeze", study), study / "frozen.json"),
@@ -125,6 +128,7 @@ def steps(folder: Path, size: Size, seed: int) -> tuple[Step, ...]:
                 study,
                 participants=size.participants,
                 observer="psychometric",
+                effect=EFFECT,
                 out=dataset,
                 seed=seed,
             ),
