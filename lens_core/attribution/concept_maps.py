@@ -68,8 +68,7 @@ def gradcam_maps(maps: Tensor, dictionary: Tensor, ridge: float = 0.0) -> Tensor
     codes = nnls(maps.mean(dim=(2, 3)), dictionary, ridge)
     # Every position enters the mean alike, so the mean gradient is the code's divided by h·w.
     weights = code_jacobian(dictionary, codes, ridge) / (h * w)
-    found = torch.einsum("nrd,ndhw->nrhw", weights, maps)
-    return found.clamp(min=0)
+    return torch.einsum("nrd,ndhw->nrhw", weights, maps).clamp(min=0)
 
 
 def spatial_codes(maps: Tensor, dictionary: Tensor, ridge: float = 0.0) -> Tensor:
