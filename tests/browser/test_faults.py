@@ -17,9 +17,7 @@ WAITING = "#saving[data-state=waiting]"
 def at_second_trial(visitor: Visitor) -> None:
     visitor.skip_to_the_task()
     visitor.come_to_a_trial()
-    visitor.answer()
-    visitor.wait_for_saved(1)
-    visitor.page.locator(READY).first.wait_for(state="detached")
+    visitor.answer_and_go_on()
     visitor.come_to_a_trial()
 
 
@@ -86,8 +84,7 @@ def test_reload_before_an_answer(server: LiveServer, visitor: Visitor) -> None:
 def test_back_button(visitor: Visitor) -> None:
     visitor.come_to_the_task()
     visitor.come_to_a_trial()
-    visitor.answer()
-    visitor.wait_for_saved(1)
+    visitor.answer_and_go_on()
     visitor.page.go_back()
     visitor.page.wait_for_selector("text=Welcome back")
     finish(visitor)

@@ -59,15 +59,24 @@ def test_by_keyboard_alone(server: LiveServer, visitor: Visitor) -> None:
 
 
 def test_feedback_and_score_follow_the_answer(visitor: Visitor) -> None:
+    visitor.context.add_init_script(
+        """
+        window.told = [];
+        new MutationObserver(() => {
+          const text = document.querySelector(".result")?.textContent;
+          if (text && window.told.at(-1) !== text) window.told.push(text);
+        }).observe(document, { subtree: true, childList: true });
+        """
+    )
     visitor.skip_to_the_task()
     visitor.come_to_a_trial()
-    visitor.answer()
-    visitor.page.wait_for_selector(".result.right")
-    visitor.page.locator(".result.right").wait_for(state="detached")
+    assert visitor.page.evaluate("window.told") == []
+    visitor.answer_and_go_on()
     visitor.come_to_a_trial()
-    wrong = 1 - visitor.right_choice()
-    visitor.answer(wrong)
-    visitor.page.wait_for_selector(".result.wrong")
+    visitor.answer_and_go_on(1 - visitor.right_choice())
+    right, wrong = visitor.page.evaluate("window.told")
+    assert right == "Right"
+    assert wrong.startswith("Not right")
     visitor.page.wait_for_selector("text=Right: 0 of 1")
 
 
@@ -85,11 +94,9 @@ def test_wrong_practice_is_repeated(server: LiveServer, visitor: Visitor) -> Non
 
 def test_practice_that_never_succeeds_ends_the_visit(visitor: Visitor) -> None:
     visitor.skip_to_the_task()
-    for attempt in range(visitor.server.study.config.practice.max_attempts):
+    for _ in range(visitor.server.study.config.practice.max_attempts):
         visitor.come_to_a_trial()
-        visitor.answer(1 - visitor.right_choice())
-        visitor.wait_for_saved(attempt + 1)
-        visitor.page.locator(READY).first.wait_for(state="detached")
+        visitor.answer_and_go_on(1 - visitor.right_choice())
     visitor.page.wait_for_selector("text=This is the end for you")
     assert visitor.person.state == "screened_out"
 
@@ -146,13 +153,13 @@ def test_pictures_appear_together(server: LiveServer, visitor: Visitor) -> None:
         """
     )
     visitor.skip_to_the_task()
-    for n_saved in range(2):
+    for _ in range(2):
         visitor.come_to_a_trial()
-        visitor.answer()
-        visitor.wait_for_saved(n_saved + 1)
-        visitor.page.locator(READY).first.wait_for(state="detached")
+        visitor.answer_and_go_on()
     visitor.come_to_a_trial()
-    assert visitor.page.evaluate("window.together") == [20, 20, 20]
+    together = visitor.page.evaluate("window.together")
+    assert len(together) >= 3
+    assert set(together) == {20}
 
 
 def test_the_clock_and_the_machine_are_stored(server: LiveServer, visitor: Visitor) -> None:

@@ -114,26 +114,34 @@ class Visitor:
             self.page.wait_for_timeout(50)
         raise AssertionError(f"fewer than {n} answers were saved")
 
+    def answer_and_go_on(
+        self, choice: int | None = None, confidence: int = 3, *, keyboard: bool = False
+    ) -> None:
+        """Answer, wait until that is in the database and the trial has left the screen."""
+        n_saved = len(self.server.answers(self.person))
+        # A quick trial may be followed by another before we look, so this one is marked.
+        self.page.evaluate("document.querySelector('.two-afc').classList.add('answered')")
+        if keyboard:
+            self.press(choice, confidence)
+        else:
+            self.answer(choice, confidence)
+        self.wait_for_saved(n_saved + 1)
+        self.page.locator(".two-afc.answered").wait_for(state="detached")
+
     def go_to_the_end(self, *, keyboard: bool = False) -> str:
         """Answer everything that is left; returns the completion code."""
         while True:
             self.page.wait_for_selector(f"{READY}, {GATE}, {CODE}")
             if self.page.locator(CODE).count():
                 return self.page.locator(CODE).inner_text()
-            n_saved = len(self.server.answers(self.person))
-            if self.page.locator(GATE).count():
-                if keyboard:
-                    self.page.keyboard.press("Enter")
-                else:
-                    self.page.click(GATE)
-                self.page.locator(GATE).wait_for(state="detached")
+            if not self.page.locator(GATE).count():
+                self.answer_and_go_on(keyboard=keyboard)
                 continue
             if keyboard:
-                self.press()
+                self.page.keyboard.press("Enter")
             else:
-                self.answer()
-            self.wait_for_saved(n_saved + 1)
-            self.page.locator(READY).first.wait_for(state="detached")
+                self.page.click(GATE)
+            self.page.locator(GATE).wait_for(state="detached")
 
     def tab_to(self, selector: str) -> None:
         """Reach an element by the Tab key alone."""
