@@ -36,7 +36,7 @@ class Size:
     epochs: int
     concepts: int
     select: str
-    visualization_steps: int
+    visualization_steps: int | None
     participants: int
 
 
@@ -45,7 +45,7 @@ FULL = Size(
     epochs=16,
     concepts=10,
     select="predicted",
-    visualization_steps=96,
+    visualization_steps=None,
     participants=60,
 )
 # So little training predicts hardly anything, so that all images of a folder are taken.
@@ -76,10 +76,12 @@ class Step:
 
 
 def lens(name: str, /, *arguments: object, **options: object) -> tuple[str, ...]:
-    """Words of a command; an option ``per_class=3`` becomes ``--per-class 3``."""
+    """Words of a command; an option ``per_class=3`` becomes ``--per-class 3``, None is left out."""
     words = [*name.split(), *map(str, arguments)]
     for option, value in options.items():
         for one in value if isinstance(value, tuple) else (value,):
+            if one is None:
+                continue
             words += [f"--{option.replace('_', '-')}", str(one)]
     return tuple(words)
 
