@@ -24,7 +24,7 @@ from lens_core.factorization.nnls import masked_gram, nnls
 class _ImplicitCode(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, activations: Tensor, dictionary: Tensor, ridge: float) -> Tensor:
-        tight = 1e-13 if activations.dtype == torch.float64 else 1e-6
+        tight = 1e-9 if activations.dtype == torch.float64 else 1e-6
         codes = nnls(activations, dictionary, ridge, max_iterations=5000, tolerance=tight)
         ctx.save_for_backward(activations, dictionary, codes)
         ctx.ridge = ridge
@@ -92,6 +92,7 @@ def _solve_on_support(dictionary: Tensor, codes: Tensor, right: Tensor, ridge: f
         gram = gram + ridge * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     support = codes > 0
     inside = right * support.unsqueeze(-1)
+    solution: Tensor
     solution, failed = torch.linalg.solve_ex(masked_gram(gram, support), inside)
     if bool(failed.any()):
         # Collinear concepts without a ridge: the shortest of the equally good answers.

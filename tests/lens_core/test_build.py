@@ -232,3 +232,44 @@ def test_a_class_that_is_never_predicted(tiny_model: str, tmp_path: Path) -> Non
     with pytest.raises(LensError, match=r"none of the 1 pictures .* is predicted as 'green'"):
         build_atlas(classifier, tmp_path / "images", tmp_path / "atlas", QUICK)
     assert list((tmp_path / "atlas" / "classes").iterdir()) == []
+
+
+def test_a_transformer_that_reads_its_class_token(tiny_images: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    vit = load_classifier("timm:test_vit", weights="none", device="cpu", precision="float32")
+    with torch.no_grad():
+        best = int(vit.logits(torch.full((1, 3, 160, 160), 0.3)).argmax())
+    labels = tmp_path / "labels.csv"
+    labels.write_text(f"folder,class\nblue,{best}\n", encoding="utf-8")
+    settings = QUICK.model_copy(
+        update={"select": "labelled", "sobol_designs": 8, "sobol_images": 1}
+    )
+    notes: list[str] = []
+    build_atlas(vit, tiny_images, tmp_path / "a", settings, labels=labels, note=notes.append)
+    atlas = Atlas.open(tmp_path / "a")
+    assert atlas.dictionaries[0].rectified
+    assert "layer blocks.4 gives negative activations" in notes[0]
+    one = atlas.load_class(best)
+    assert one.array("concepts/maps").shape == (16, 4, 10, 10)
+    fit = one.info.fits[0]
+    shares = sum(c.importance for c in one.info.of_dictionary("concepts"))
+    assert shares + fit.residual + fit.bias == pytest.approx(1, abs=1e-5)
+    assert abs(shares) > 1e-4, "patches reach the logit through the class token's attention"
+
+
+def test_visualizations_are_stored_and_the_same_each_time(
+    classifier: Classifier, tiny_images: Path, tmp_path: Path
+) -> None:
+    settings = QUICK.model_copy(
+        update={"visualizations": True, "visualization_px": 32, "visualization_steps": 3}
+    )
+    hashes = set()
+    for name in ("a", "b"):
+        manifest = build_atlas(classifier, tiny_images, tmp_path / name, settings, classes="blue")
+        hashes.add(manifest.hash)
+    assert len(hashes) == 1
+    blue = Atlas.open(tmp_path / "a").load_class(2)
+    assert blue.info.visualization == "pictures/class.webp"
+    looks = [c.visualization for c in blue.info.of_dictionary("concepts")]
+    assert all(look and blue.path(look).is_file() for look in looks)
+    assert all(c.visualization is None for c in blue.info.of_dictionary("units"))
