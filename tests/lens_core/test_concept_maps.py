@@ -16,7 +16,7 @@ from lens_core.attribution.concept_maps import (
 from lens_core.factorization.nnls import nnls
 
 
-def problem(seed: int, n: int = 6, r: int = 4, d: int = 9) -> tuple[Tensor, Tensor]:
+def problem(seed: int, n: int = 4, r: int = 4, d: int = 7) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     dictionary = torch.rand(r, d, generator=generator, dtype=torch.float64)
     activations = torch.rand(n, d, generator=generator, dtype=torch.float64)
@@ -48,7 +48,7 @@ def test_gradients_agree_with_finite_differences(ridge: float) -> None:
 
 
 def test_gradients_with_collinear_concepts_need_and_use_the_ridge() -> None:
-    activations, dictionary = problem(3)
+    activations, dictionary = problem(3, n=3, r=3, d=5)
     dictionary = torch.cat([dictionary, dictionary[:1] * 2.0])
     activations.requires_grad_(True)
     dictionary.requires_grad_(True)
