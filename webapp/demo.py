@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 STUDY = "leaves-basis"
 TITLE = "Which picture does the machine see it in?"
-EFFECT = -0.7
-"""Planted log odds of units minus concepts: the simulated people are better at concepts."""
+EFFECT = 0.7
+"""Planted log odds of concepts minus units: the simulated people are better at concepts."""
 
 
 @dataclass(frozen=True)
