@@ -42,3 +42,8 @@ class Units(Factorization):
     def encode(self, activations: Tensor) -> Tensor:
         """The chosen columns of A (n, d)."""
         return activations[:, list(self.units)]
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take over a `state`, as if fitted."""
+        super().restore(state)
+        self.units = tuple(int(i) for i in self.dictionary.argmax(dim=1))

@@ -1,0 +1,49 @@
+"""Singular vectors for starts and for methods that rest on them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_EXACT_UP_TO = 1024
+
+
+def leading_svd(a: Tensor, r: int, seed: int, rounds: int = 4) -> tuple[Tensor, Tensor, Tensor]:
+    """The leading singular triplets (n, k), (k,), (k, d), k = min(r, n, d), largest first.
+
+    By a seeded range finder with `rounds` of subspace iteration (Halko et al., SIAM Review 2011,
+    algorithm 4.4): close for few rounds, good enough to start from.
+    """
+    rank = min(r, *a.shape)
+    width = min(rank + 10, *a.shape)
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(a.shape[1], width, generator=generator).to(a)
+    basis = torch.linalg.qr(a @ noise).Q
+    for _ in range(rounds):
+        basis = torch.linalg.qr(a @ torch.linalg.qr(a.T @ basis).Q).Q
+    small_left, singular, right = torch.linalg.svd(basis.T @ a, full_matrices=False)
+    return (basis @ small_left)[:, :rank], singular[:rank], right[:rank]
+
+
+def accurate_svd(a: Tensor, r: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The same to working accuracy: in full where that is cheap, else with many rounds."""
+    if min(a.shape) > _EXACT_UP_TO:
+        return leading_svd(a, r, seed, rounds=40)
+    left, singular, right = torch.linalg.svd(a, full_matrices=False)
+    rank = min(r, *a.shape)
+    return left[:, :rank], singular[:rank], right[:rank]
+
+
+def skewed_upwards(rows: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Flip signs of components so that large values of each are positive ones.
+
+    A component's sign is arbitrary; a concept that is rarely and strongly there should read as
+    present, not as absent.
+    """
+    signs = torch.where(values.double().pow(3).sum(0) < 0, -1.0, 1.0).to(rows)
+    return rows * signs[:, None], values * signs
+
+
+def padded(rows: Tensor, n_rows: int) -> Tensor:
+    """Rows of 0 below, where the data have fewer directions than were asked for."""
+    return torch.cat([rows, rows.new_zeros(n_rows - len(rows), rows.shape[1])])

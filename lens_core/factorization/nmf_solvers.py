@@ -1,0 +1,55 @@
+"""One iteration of each way to solve NMF, on transposed values Uᵀ (r, n) and W (r, d), in place.
+
+Each updates Uᵀ, then W, never raises ‖A − U W‖, and returns what W was updated with: Uᵀ U (r, r)
+and Uᵀ A (r, d), from which the error follows without a pass over A.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from lens_core.factorization.nnls import sweep
+
+Solver = Literal["hals", "multiplicative", "projected_gradient"]
+Update = Callable[[Tensor, Tensor, Tensor], None]
+
+_INNER_STEPS = 10
+
+
+def multiply(values: Tensor, gram: Tensor, cross: Tensor) -> None:
+    """Multiplicative update of Lee & Seung (NeurIPS 2000, theorem 1). Zeros stay zeros."""
+    floor = torch.finfo(values.dtype).tiny
+    values.mul_(cross.clamp(min=0) / (gram @ values).clamp(min=floor))
+
+
+def descend(values: Tensor, gram: Tensor, cross: Tensor) -> None:
+    """Projected gradient steps on one factor (Lin, Neural Computation 2007).
+
+    The step is the inverse of the gradient's Lipschitz constant in place of a line search: each
+    step is safe, and no function values are needed.
+    """
+    steepest = float(torch.linalg.eigvalsh(gram.double())[-1])
+    if steepest <= 0:
+        return
+    for _ in range(_INNER_STEPS):
+        values.add_(cross - gram @ values, alpha=1.0 / steepest).clamp_(min=0)
+
+
+UPDATES: dict[Solver, Update] = {
+    "hals": sweep,
+    "multiplicative": multiply,
+    "projected_gradient": descend,
+}
+
+
+def iterate(solver: Solver, ut: Tensor, w: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
+    """Update both factors once; returns Uᵀ U and Uᵀ A."""
+    update = UPDATES[solver]
+    update(ut, w @ w.T, w @ a.T)
+    gram, cross = ut @ ut.T, ut @ a
+    update(w, gram, cross)
+    return gram, cross
