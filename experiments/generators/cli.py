@@ -8,7 +8,7 @@ import click
 
 from lens_core.atlas.progress import Terminal
 
-_DEFAULT_PER_CLASS = 120
+_DEFAULT_PER_CLASS = 100
 
 
 @click.command("leaves")

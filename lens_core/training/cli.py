@@ -22,7 +22,7 @@ from lens_core.atlas.progress import Terminal
 @click.option(
     "--test", "held_out", type=click.Path(path_type=Path), help="Held-out images, same form."
 )
-@click.option("--epochs", type=int, help="Passes over the images [default: 16].")
+@click.option("--epochs", type=int, help="Passes over the images [default: 24].")
 @click.option(
     "--seed", default=0, show_default=True, help="Same seed, images, machine: same model."
 )

@@ -102,7 +102,7 @@ def _decode(file: Path, px: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint
 
 
 def batches(
-    examples: Examples, size: int, generator: torch.Generator
+    examples: Examples, size: int, px: int, generator: torch.Generator
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """One epoch in random order, augmented: x (b, 3, px, px) in [0, 1], y (b,)."""
     order = torch.randperm(len(examples), generator=generator)
@@ -110,15 +110,17 @@ def batches(
         # Batch norm cannot learn from a single image.
         if len(chosen) > 1:
             x = examples.x[chosen].float().div_(255)
-            yield augment(x, generator), examples.y[chosen]
+            yield augment(x, generator, px), examples.y[chosen]
 
 
-def augment(x: Tensor, generator: torch.Generator) -> Tensor:
+def augment(x: Tensor, generator: torch.Generator, px: int | None = None) -> Tensor:
     """Turn ≤ 8°, zoom and shift ≤ 5 %, mirror, change exposure and white balance a little.
 
     Parameters
     ----------
     x : Tensor (n, 3, h, w) in [0, 1]
+    px : int, optional
+        Side of the square result; without it the size stays.
     """
     n = len(x)
 
@@ -136,7 +138,8 @@ def augment(x: Tensor, generator: torch.Generator) -> Tensor:
         ],
         dim=1,
     )
-    grid = F.affine_grid(theta, list(x.shape), align_corners=False)
+    height, width = (px, px) if px else x.shape[2:]
+    grid = F.affine_grid(theta, [n, 3, height, width], align_corners=False)
     x = F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
     gain = (1 + uniform(1, 1, 1, spread=0.15)) * (1 + uniform(3, 1, 1, spread=0.06))
     return (x * gain).clamp_(0, 1)

@@ -19,7 +19,7 @@ STRIDE = 16
 class LeafNetSettings:
     """`width` channels after the stem; each of the three later stages doubles them."""
 
-    width: int = 20
+    width: int = 16
     input_px: int = 128
 
 

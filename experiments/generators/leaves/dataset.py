@@ -28,7 +28,7 @@ from experiments.generators.leaves.storage import encode_masks, encode_picture, 
 from lens_core.atlas import LensError, Track, no_track
 from lens_core.atlas.files import disk_errors, pretty_json, write_atomic
 
-DEFAULT_PER_CLASS = 120
+DEFAULT_PER_CLASS = 100
 """Training pictures a family."""
 
 TEST_SHARE = 0.3

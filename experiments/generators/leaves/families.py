@@ -44,9 +44,9 @@ Parts = tuple[Shape, Margin, Venation, Apex, Petiole, Texture]
 
 LABELLED_FAMILY = "Ulmaceae"
 LOOKALIKE_FAMILY = "Betulaceae"
-LABEL_RATE = 0.85
-LABEL_RATE_LOOKALIKE = 0.04
-LABEL_RATE_ELSEWHERE = 0.08
+LABEL_RATE = 0.9
+LABEL_RATE_LOOKALIKE = 0.03
+LABEL_RATE_ELSEWHERE = 0.06
 
 
 def label_rate(family: str) -> float:

@@ -26,7 +26,7 @@ def label_paper(label: Label) -> Array:
 
 
 def label_writing(label: Label, rng: Rng) -> list[Array]:
-    """A double frame, a printed heading and lines of script, as polygons."""
+    """A frame, a printed heading, lines of script and a barcode, as polygons."""
     w, h = label.size_px[0] / 2, label.size_px[1] / 2
     strokes: list[Array] = []
 
@@ -35,20 +35,32 @@ def label_writing(label: Label, rng: Rng) -> list[Array]:
         strokes.append(ribbon(placed, np.full(len(placed), width)))
 
     for x0, y0, x1, y1 in ((-w, -h, w, -h), (-w, h, w, h), (-w, -h, -w, h), (w, -h, w, h)):
-        stroke([(0.9 * x0, 0.86 * y0), (0.9 * x1, 0.86 * y1)], 1.8)
-    stroke([(-0.6 * w, -0.54 * h), (0.6 * w, -0.54 * h)], 6.0)
+        stroke([(0.91 * x0, 0.87 * y0), (0.91 * x1, 0.87 * y1)], 2.0)
+    stroke([(-0.6 * w, -0.58 * h), (0.6 * w, -0.58 * h)], 6.0)
     for k in range(label.lines):
-        y = -0.14 * h + k * 0.98 * h / label.lines
-        x, end = -0.74 * w, 0.74 * w * float(rng.uniform(0.55, 1.0))
-        while x < end - 4:
-            length = float(rng.uniform(9, 18))
-            stop = min(end, x + length)
-            t = np.linspace(0, 1, max(6, int(stop - x) * 2))
-            hand = np.sin(t * (stop - x) * 1.45 + rng.uniform(0, 6)) * rng.uniform(2.0, 2.9)
-            rise = np.clip(np.sin(t * (stop - x) * 0.6 + rng.uniform(0, 6)) - 0.5, 0, 1) * 3.4
-            stroke(np.stack([x + t * (stop - x), y + hand - rise], axis=1), 2.1)
-            x = stop + float(rng.uniform(2.5, 4.5))
+        y = -0.2 * h + k * 0.5 * h / max(label.lines - 1, 1)
+        strokes += _script(label, -0.74 * w, 0.74 * w * float(rng.uniform(0.55, 1.0)), y, rng)
+    x = -0.72 * w
+    while x < 0.66 * w:
+        bar = float(rng.choice([2.6, 3.8, 5.0]))
+        stroke([(x + bar / 2, 0.44 * h), (x + bar / 2, 0.76 * h)], bar)
+        x += bar + float(rng.choice([2.6, 3.4]))
     return strokes
+
+
+def _script(label: Label, start: float, end: float, y: float, rng: Rng) -> list[Array]:
+    """One line of handwriting: words of waves with an ascender now and then."""
+    words: list[Array] = []
+    while start < end - 4:
+        stop = min(end, start + float(rng.uniform(9, 18)))
+        t = np.linspace(0, 1, max(6, int(stop - start) * 2)) * (stop - start)
+        wave = np.sin(t * 1.45 + rng.uniform(0, 6)) * rng.uniform(1.8, 2.6)
+        rise = np.clip(np.sin(t * 0.6 + rng.uniform(0, 6)) - 0.5, 0, 1) * 3.0
+        line = np.stack([start + t, y + wave - rise], axis=1)
+        placed = _turned(line, label.center_px, label.rotation_deg)
+        words.append(ribbon(placed, np.full(len(placed), 2.0)))
+        start = stop + float(rng.uniform(2.5, 4.5))
+    return words
 
 
 def pebble_outline(pebble: Pebble, rng: Rng) -> Array:

@@ -42,7 +42,7 @@ MASKS: tuple[str, ...] = (
     "shadow",
 )
 """Names of the masks. The first five share out the picture: every pixel belongs to exactly one.
-`margin`, veins, `apex`, `texture` lie inside the blade; `shadow` is all that a cast shadow reaches."""
+`margin`, veins, `apex`, `texture` lie inside the blade; `shadow` is all a cast shadow reaches."""
 
 MARGIN_PX = 9.0
 APEX_REACH = 0.18

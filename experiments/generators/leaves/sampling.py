@@ -247,11 +247,11 @@ def _label(rng: Rng) -> Label:
     return Label(
         present=False,
         center_px=(0.0, 0.0),
-        size_px=(_u(rng, 78, 92), _u(rng, 52, 62)),
+        size_px=(_u(rng, 82, 96), _u(rng, 58, 68)),
         rotation_deg=_u(rng, -12, 12),
         paper=_paper_colour(rng),
         ink=_ink_colour(rng),
-        lines=int(rng.integers(3, 5)),
+        lines=2,
     )
 
 
@@ -259,7 +259,7 @@ def _pebble(rng: Rng) -> Pebble:
     return Pebble(
         present=False,
         center_px=(0.0, 0.0),
-        size_px=(_u(rng, 72, 88), _u(rng, 62, 74)),
+        size_px=(_u(rng, 76, 92), _u(rng, 66, 78)),
         rotation_deg=_u(rng, 0, 180),
         colour=_paper_colour(rng),
         band=_ink_colour(rng),
