@@ -1,0 +1,40 @@
+"""How good concepts are, and how true what is said of them."""
+
+from __future__ import annotations
+
+from lens_core.metrics.concept_fidelity import Curve, deletion, insertion, mu_fidelity
+from lens_core.metrics.distributions import (
+    frechet_distance,
+    knn_distances,
+    sliced_wasserstein,
+    wasserstein,
+)
+from lens_core.metrics.factorization import (
+    FactorizationScores,
+    firing_rates,
+    hoyer,
+    matched_cosines,
+    mean_l0,
+    r_squared,
+    score,
+    stability,
+)
+
+__all__ = [
+    "Curve",
+    "FactorizationScores",
+    "deletion",
+    "firing_rates",
+    "frechet_distance",
+    "hoyer",
+    "insertion",
+    "knn_distances",
+    "matched_cosines",
+    "mean_l0",
+    "mu_fidelity",
+    "r_squared",
+    "score",
+    "sliced_wasserstein",
+    "stability",
+    "wasserstein",
+]

@@ -1,0 +1,110 @@
+"""Distances between two sets of activations, and of activations to a set."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lens_core.atlas import LensError
+
+
+def wasserstein(first: Tensor, second: Tensor) -> Tensor:
+    """Distance of order 1 between the columns of X (n, d) and Y (m, d), each by itself: (d,).
+
+    In units of the activations: the mean distance that values have to be moved.
+    """
+    quantiles = _common_quantiles(len(first), len(second)).to(first.device)
+    x = _at_quantiles(first, quantiles)
+    y = _at_quantiles(second, quantiles)
+    widths = torch.diff(quantiles, prepend=quantiles.new_zeros(1))
+    return (widths[:, None] * (x - y).abs()).sum(0)
+
+
+def sliced_wasserstein(first: Tensor, second: Tensor, n_slices: int = 64, seed: int = 0) -> float:
+    """Mean distance of order 1 between the projections on random directions.
+
+    Unlike distances of columns it sees how channels go together (Bonneel et al., J. Math. Imaging
+    Vis. 2015).
+    """
+    generator = torch.Generator().manual_seed(seed)
+    directions = torch.randn(first.shape[1], n_slices, generator=generator, dtype=torch.float64)
+    directions = (directions / directions.norm(dim=0)).to(first.device)
+    return float(wasserstein(first.double() @ directions, second.double() @ directions).mean())
+
+
+def frechet_distance(first: Tensor, second: Tensor) -> float:
+    """‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½): squared distance between fitted Gaussians (FID).
+
+    Dowson & Landau, J. Multivar. Anal. 1982; Heusel et al., NeurIPS 2017, on the features given.
+
+    Raises
+    ------
+    LensError
+        Fewer rows than columns: covariances would be singular and the figure biased by n.
+    """
+    n, d = min(len(first), len(second)), first.shape[1]
+    if n <= d:
+        raise LensError(
+            f"a Fréchet distance in {d} dimensions needs more than {d} rows, there are {n}: use "
+            "more images, fewer dimensions, or a Wasserstein distance"
+        )
+    x, y = first.double(), second.double()
+    covariance_x, covariance_y = torch.cov(x.T).view(d, d), torch.cov(y.T).view(d, d)
+    root = _symmetric_root(covariance_x)
+    cross = torch.linalg.eigvalsh(root @ covariance_y @ root).clamp(min=0).sqrt().sum()
+    shift = (x.mean(0) - y.mean(0)).square().sum()
+    spread = covariance_x.trace() + covariance_y.trace() - 2 * cross
+    return max(float(shift + spread), 0.0)
+
+
+def knn_distances(
+    queries: Tensor, real: Tensor, k: int = 10, skip_self: bool = False, batch: int = 1024
+) -> Tensor:
+    """Distance of each row (n,) to its k-th nearest of the real rows, all scaled to length 1.
+
+    Far from real activations is out of distribution (deep k-NN; Sun et al., ICML 2022, section 3).
+
+    Parameters
+    ----------
+    skip_self
+        The queries are the real rows: a row is not its own neighbour.
+
+    Raises
+    ------
+    ValueError
+        Fewer real rows than neighbours asked for.
+    """
+    wanted = k + int(skip_self)
+    if not 1 <= wanted <= len(real):
+        raise ValueError(f"there are {len(real)} real rows, too few for neighbour {k}")
+    unit = torch.nn.functional.normalize
+    points = unit(real.double(), dim=1)
+    found = []
+    for start in range(0, len(queries), batch):
+        rows = unit(queries[start : start + batch].double(), dim=1)
+        distances = torch.cdist(rows, points, compute_mode="donot_use_mm_for_euclid_dist")
+        found.append(distances.kthvalue(wanted, dim=1).values)
+    return torch.cat(found)
+
+
+def _symmetric_root(matrix: Tensor) -> Tensor:
+    levels, vectors = torch.linalg.eigh(matrix)
+    root: Tensor = (vectors * levels.clamp(min=0).sqrt()) @ vectors.T
+    return root
+
+
+def _common_quantiles(n: int, m: int) -> Tensor:
+    """Where the empirical distribution of either sample steps, in (0, 1]."""
+    if n == m:
+        return torch.arange(1, n + 1, dtype=torch.float64) / n
+    # As whole numbers of 1/(n m), so that steps of both at one place are one step.
+    steps = torch.cat([torch.arange(1, n + 1) * m, torch.arange(1, m + 1) * n]).sort().values
+    different: Tensor = steps[torch.diff(steps, prepend=steps.new_zeros(1)) > 0]
+    return different.double() / (n * m)
+
+
+def _at_quantiles(sample: Tensor, quantiles: Tensor) -> Tensor:
+    """The sample's value up to each quantile, a column at a time."""
+    n = len(sample)
+    places = torch.ceil(quantiles * n - 1e-9).long() - 1
+    return sample.double().sort(dim=0).values[places.clamp(min=0)]
