@@ -8,19 +8,30 @@ from torch import Tensor
 _EXACT_UP_TO = 1024
 
 
-def leading_svd(a: Tensor, r: int, seed: int, rounds: int = 4) -> tuple[Tensor, Tensor, Tensor]:
-    """The leading singular triplets (n, k), (k,), (k, d), k = min(r, n, d), largest first.
+def range_basis(a: Tensor, width: int, seed: int, rounds: int) -> Tensor:
+    """Orthonormal (n, k), k = min(width, n, d), close to the leading left singular vectors.
 
-    By a seeded range finder with `rounds` of subspace iteration (Halko et al., SIAM Review 2011,
-    algorithm 4.4): close for few rounds, good enough to start from.
+    Seeded range finder with subspace iteration (Halko et al., SIAM Review 2011, algorithm 4.4).
     """
-    rank = min(r, *a.shape)
-    width = min(rank + 10, *a.shape)
     generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn(a.shape[1], width, generator=generator).to(a)
-    basis = torch.linalg.qr(a @ noise).Q
+    noise = torch.randn(a.shape[1], min(width, *a.shape), generator=generator).to(a)
+    basis: Tensor = torch.linalg.qr(a @ noise).Q
     for _ in range(rounds):
         basis = torch.linalg.qr(a @ torch.linalg.qr(a.T @ basis).Q).Q
+    return basis
+
+
+def leading_svd(
+    a: Tensor, r: int, seed: int, rounds: int = 4, basis: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The leading singular triplets (n, k), (k,), (k, d), k = min(r, n, d), largest first.
+
+    Within the span of `basis`, or of one found in so many `rounds`: close for few of them, good
+    enough to start from.
+    """
+    rank = min(r, *a.shape)
+    if basis is None:
+        basis = range_basis(a, rank + 10, seed, rounds)
     small_left, singular, right = torch.linalg.svd(basis.T @ a, full_matrices=False)
     return (basis @ small_left)[:, :rank], singular[:rank], right[:rank]
 

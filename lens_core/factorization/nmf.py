@@ -2,6 +2,7 @@
 
 A ≈ U W with U, W ≥ 0, minimising ½‖A − U W‖². The default, hierarchical alternating least squares
 (HALS; Cichocki & Phan, IEICE Trans. 2009), updates one component after the other in closed form.
+On large matrices it first runs on a squeezed copy (see `nmf_warm_up`), then on A until it stops.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from lens_core.factorization.base import Factorization, checked, unit_rows
-from lens_core.factorization.nmf_solvers import UPDATES, Solver, iterate
+from lens_core.factorization.nmf_solvers import UPDATES, Solver, iterate, quadratic
 from lens_core.factorization.nmf_starts import Start, start
+from lens_core.factorization.nmf_warm_up import pays, warm_up
 
 
 class NMF(Factorization):
@@ -21,8 +23,8 @@ class NMF(Factorization):
     n_concepts
         r.
     max_iterations, tolerance
-        Stop when an iteration lowers ‖A − U W‖² by less than `tolerance` of the first one's
-        level (looked at every fifth), or at the limit.
+        Of iterations on A. Stop when one lowers ‖A − U W‖² by less than `tolerance` of ‖A‖²
+        (looked at every fifth), or at the limit.
     seed
         Of the start; the result is the same for the same seed.
     solver
@@ -35,7 +37,7 @@ class NMF(Factorization):
         self,
         n_concepts: int,
         max_iterations: int = 1000,
-        tolerance: float = 1e-6,
+        tolerance: float = 3e-6,
         seed: int = 0,
         solver: Solver = "hals",
         start: Start = "nndsvda",
@@ -60,9 +62,8 @@ class NMF(Factorization):
             A holds negative or non-finite values.
         """
         a = checked(activations, "NMF", non_negative=True)
-        start_u, start_w = start(a, self.n_concepts, self.seed, self.start)
         # Both factors transposed or not so that a component is one contiguous row.
-        ut, w = start_u.T.contiguous(), start_w.contiguous()
+        ut, w = self._first(a)
         total = float(a.double().square().sum())
         previous = total
         for iteration in range(1, self.max_iterations + 1):
@@ -76,10 +77,8 @@ class NMF(Factorization):
         self._dictionary, values = unit_rows(w, ut.T.contiguous())
         return values
 
-
-def quadratic(w: Tensor, gram: Tensor, cross: Tensor) -> float:
-    """‖A − U W‖² − ‖A‖² from W, UᵀU and UᵀA, in double against cancellation."""
-    wide = w.double()
-    fit = (cross.double() * wide).sum()
-    own = (gram.double() * (wide @ wide.T)).sum()
-    return float(own - 2 * fit)
+    def _first(self, a: Tensor) -> tuple[Tensor, Tensor]:
+        if self.solver == "hals" and pays(a, self.n_concepts):
+            return warm_up(a, self.n_concepts, self.seed, self.start)
+        u, w = start(a, self.n_concepts, self.seed, self.start)
+        return u.T.contiguous(), w.contiguous()

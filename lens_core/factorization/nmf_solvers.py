@@ -17,7 +17,17 @@ from lens_core.factorization.nnls import sweep
 Solver = Literal["hals", "multiplicative", "projected_gradient"]
 Update = Callable[[Tensor, Tensor, Tensor], None]
 
+_INNER_SWEEPS = 3
 _INNER_STEPS = 10
+
+
+def hals(values: Tensor, gram: Tensor, cross: Tensor) -> None:
+    """A few sweeps of coordinate updates (Gillis & Glineur, Neural Computation 2012).
+
+    A sweep is cheap beside the products with A that it needs, so it pays to use those well.
+    """
+    for _ in range(_INNER_SWEEPS):
+        sweep(values, gram, cross)
 
 
 def multiply(values: Tensor, gram: Tensor, cross: Tensor) -> None:
@@ -40,7 +50,7 @@ def descend(values: Tensor, gram: Tensor, cross: Tensor) -> None:
 
 
 UPDATES: dict[Solver, Update] = {
-    "hals": sweep,
+    "hals": hals,
     "multiplicative": multiply,
     "projected_gradient": descend,
 }
@@ -53,3 +63,11 @@ def iterate(solver: Solver, ut: Tensor, w: Tensor, a: Tensor) -> tuple[Tensor, T
     gram, cross = ut @ ut.T, ut @ a
     update(w, gram, cross)
     return gram, cross
+
+
+def quadratic(w: Tensor, gram: Tensor, cross: Tensor) -> float:
+    """‖A − U W‖² − ‖A‖² from W, UᵀU and UᵀA, in double against cancellation."""
+    wide = w.double()
+    fit = (cross.double() * wide).sum()
+    own = (gram.double() * (wide @ wide.T)).sum()
+    return float(own - 2 * fit)
