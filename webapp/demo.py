@@ -24,36 +24,37 @@ if TYPE_CHECKING:
 
 STUDY = "leaves-basis"
 TITLE = "Which picture does the machine see it in?"
+HELD_OUT = 0.4
+"""Share of images kept for the study: nine references a side need many photographs."""
 EFFECT = 0.7
 """Planted log odds of concepts minus units: the simulated people are better at concepts."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much of everything the demo makes."""
+    """How much of everything the demo makes; None is the command's own default."""
 
-    leaves_per_class: int
-    epochs: int
+    leaves_per_class: int | None
+    epochs: int | None
     concepts: int
-    select: str
-    visualization_steps: int | None
+    visualization_px: int
+    visualization_steps: int
     participants: int
 
 
 FULL = Size(
-    leaves_per_class=120,
-    epochs=16,
+    leaves_per_class=None,
+    epochs=None,
     concepts=10,
-    select="predicted",
-    visualization_steps=None,
+    visualization_px=192,
+    visualization_steps=48,
     participants=60,
 )
-# So little training predicts hardly anything, so that all images of a folder are taken.
 QUICK = Size(
-    leaves_per_class=24,
-    epochs=1,
+    leaves_per_class=48,
+    epochs=None,
     concepts=4,
-    select="labelled",
+    visualization_px=64,
     visualization_steps=4,
     participants=12,
 )
@@ -110,8 +111,10 @@ def steps(folder: Path, size: Size, seed: int) -> tuple[Step, ...]:
                 model=model,
                 out=atlas,
                 concepts=size.concepts,
-                select=size.select,
+                held_out=HELD_OUT,
+                title="Leaf families",
                 basis=("concepts", "units"),
+                visualization_px=size.visualization_px,
                 visualization_steps=size.visualization_steps,
                 seed=seed,
             ),
