@@ -13,14 +13,13 @@ for all.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-Head = Callable[[Tensor], Tensor]
+from lens_core.importance.masked import Head, masked_logits
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def deletion(
 ) -> Curve:
     """C-Deletion: all concepts at first, then without the most important one, the next …"""
     masks = 1 - _steps(values, importances)
-    return Curve(masked_scores(head, values, dictionary, masks, batch))
+    return Curve(masked_logits(head, values, dictionary, masks, batch))
 
 
 def insertion(
@@ -59,7 +58,7 @@ def insertion(
 ) -> Curve:
     """C-Insertion: no concept at first, then the most important one, the next …"""
     masks = _steps(values, importances)
-    return Curve(masked_scores(head, values, dictionary, masks, batch))
+    return Curve(masked_logits(head, values, dictionary, masks, batch))
 
 
 def mu_fidelity(
@@ -104,30 +103,12 @@ def mu_fidelity(
     order = torch.rand(nb_samples, r, generator=generator).argsort(dim=1)
     removed = (order < size).to(values)
     kept = torch.cat([torch.ones_like(removed[:1]), 1 - removed])
-    scores = masked_scores(head, values, dictionary, kept.expand(len(values), -1, -1), batch)
+    scores = masked_logits(head, values, dictionary, kept, batch)
     drops = scores[:, :1] - scores[:, 1:]
     claimed = _each(values, importances) @ removed.T
     if correlation == "spearman":
         drops, claimed = _ranks(drops), _ranks(claimed)
     return _pearson(claimed.double(), drops.double())
-
-
-@torch.no_grad()
-def masked_scores(
-    head: Head, values: Tensor, dictionary: Tensor, masks: Tensor, batch: int = 256
-) -> Tensor:
-    """The head's scores (n, m) for values (n, r, …) times masks (n, m, r), `batch` at a time."""
-    n, m, r = masks.shape
-    positions = values.shape[2:]
-    flat = values.reshape(n, r, -1)
-    answers = []
-    for start in range(0, n * m, batch):
-        index = torch.arange(start, min(start + batch, n * m), device=values.device)
-        image, mask = index // m, index % m
-        chosen = flat[image] * masks[image, mask].unsqueeze(-1)
-        rebuilt = torch.einsum("nrp,rd->ndp", chosen, dictionary)
-        answers.append(head(rebuilt.reshape(len(index), -1, *positions)))
-    return torch.cat(answers).view(n, m)
 
 
 def _each(values: Tensor, importances: Tensor) -> Tensor:
