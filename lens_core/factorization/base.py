@@ -91,7 +91,8 @@ def checked(activations: Tensor, method: str, non_negative: bool = False) -> Ten
         shape = tuple(activations.shape)
         raise ValueError(f"{method} needs a matrix (n, d) that is not empty, not shape {shape}")
     a = activations if activations.dtype == torch.float64 else activations.float()
-    if not torch.isfinite(a).all() or (non_negative and (a < 0).any()):
+    low, high = a.aminmax()  # one pass, and a value that is no number is both
+    if not (torch.isfinite(low) and torch.isfinite(high)) or (non_negative and bool(low < 0)):
         wanted = "finite, non-negative" if non_negative else "finite"
         raise ValueError(f"{method} needs {wanted} activations")
     return a

@@ -7,6 +7,7 @@ On large matrices it first runs on a squeezed copy (see `nmf_warm_up`), then on 
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from lens_core.factorization.base import Factorization, checked, unit_rows
@@ -64,7 +65,7 @@ class NMF(Factorization):
         a = checked(activations, "NMF", non_negative=True)
         # Both factors transposed or not so that a component is one contiguous row.
         ut, w = self._first(a)
-        total = float(a.double().square().sum())
+        total = float(torch.linalg.vector_norm(a, dtype=torch.float64)) ** 2
         previous = total
         for iteration in range(1, self.max_iterations + 1):
             gram, cross = iterate(self.solver, ut, w, a)

@@ -19,7 +19,7 @@ from lens_core.factorization.nmf_starts import Start, start
 _DIMENSIONS_A_CONCEPT = 4
 _ROUNDS = 2
 _MAX_ITERATIONS = 100
-_TOLERANCE = 1e-5
+_TOLERANCE = 5e-5
 
 
 def pays(a: Tensor, r: int) -> bool:
