@@ -121,12 +121,12 @@ def test_faults(method: Method) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["tukey", "games_howell", "dunn"])
 def test_family_of_true_nulls_is_held(method: Method) -> None:
-    """200 studies of 3 × 12 people: familywise errors at .05 lie in .005 to .10 (3 SE)."""
+    """120 studies of 3 × 12 people: familywise errors at .05 lie below .11 (3 SE)."""
     rng = np.random.default_rng(5)
     frame = pd.DataFrame({"participant": range(36), "condition": np.repeat(list("abc"), 12)})
     wrong = 0
-    for _ in range(200):
+    for _ in range(120):
         values = frame.assign(correct=rng.normal(0.7, 0.1, 36))
         found = pairwise_comparisons(values, cluster="participant", method=method).table
         wrong += bool((found["p_adjusted"] < 0.05).any())
-    assert 0.005 <= wrong / 200 <= 0.10
+    assert wrong / 120 <= 0.11

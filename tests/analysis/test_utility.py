@@ -105,12 +105,12 @@ def test_faults() -> None:
 
 @pytest.mark.slow
 def test_coverage() -> None:
-    """200 studies of 30 people: .95 is seen as .90 to .995 (three standard errors)."""
+    """100 studies of 30 people: .95 is seen as .88 to 1 (three standard errors)."""
     rng = np.random.default_rng(5)
     held = 0
-    for seed in range(200):
+    for seed in range(100):
         row = (
             run(study(rng), seed, n_resamples=300).query("session == 'all'").set_index("condition")
         )
         held += bool(row.loc["map", "low"] <= 1.25 <= row.loc["map", "high"])
-    assert 0.90 <= held / 200 <= 0.995
+    assert held / 100 >= 0.88
