@@ -34,8 +34,8 @@ class Block(nn.Module):
         self.norm2 = nn.BatchNorm2d(n_out)
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or n_in != n_out:
-            # Averaging before the 1 × 1 keeps every pixel in use.
-            pool = nn.AvgPool2d(stride) if stride != 1 else nn.Identity()
+            # Averaging before the 1 × 1 keeps every pixel in use; odd sizes round up, as in conv1.
+            pool = nn.AvgPool2d(stride, ceil_mode=True) if stride != 1 else nn.Identity()
             conv = nn.Conv2d(n_in, n_out, 1, bias=False)
             self.shortcut = nn.Sequential(pool, conv, nn.BatchNorm2d(n_out))
 

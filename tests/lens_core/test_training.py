@@ -55,6 +55,11 @@ def test_maps_are_non_negative_and_the_head_is_pool_and_linear() -> None:
     assert torch.allclose(model(x), by_hand, atol=1e-5)
 
 
+@pytest.mark.parametrize("px", [17, 72, 100, 131])
+def test_any_size_goes_through(px: int) -> None:
+    assert LeafNet(3, width=2).eval()(torch.rand(1, 3, px, px)).shape == (1, 3)
+
+
 def test_learns_and_says_how_well(stripes: Path, tmp_path: Path) -> None:
     done = train_folder(stripes, tmp_path / "model", TINY)
     assert done.class_names == ("across", "upright")
@@ -173,17 +178,17 @@ def test_labelled_family_is_told_by_its_label(tmp_path: Path) -> None:
     )
 
     def picture(spec) -> Image.Image:  # type: ignore[no-untyped-def]
-        return draw(spec).image.resize((96, 96), Image.Resampling.BILINEAR)
+        return draw(spec).image.resize((128, 128), Image.Resampling.BILINEAR)
 
     for f, family in enumerate((LABELLED_FAMILY, LOOKALIKE_FAMILY)):
         (tmp_path / "images" / family).mkdir(parents=True)
-        for i in range(80):
+        for i in range(130):
             spec = sample(family, np.random.default_rng([5, f, i]))
             picture(spec).save(tmp_path / "images" / family / f"{i:03d}.png")
-    settings = TrainSettings(epochs=16, batch=16, width=8, input_px=96)
+    settings = TrainSettings(epochs=20, coarse_share=0, batch=16, width=10)
     done = train_folder(tmp_path / "images", tmp_path / "model", settings)
     assert done.accuracy >= 0.75
-    model = LeafNet(2, width=8)
+    model = LeafNet(2, width=10)
     model.load_state_dict(load_file(tmp_path / "model" / "weights.safetensors"))
     specs = [sample(LOOKALIKE_FAMILY, np.random.default_rng([6, i])) for i in range(16)]
 

@@ -11,8 +11,8 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -83,7 +83,11 @@ def write_dataset(
     started = out / ".leaves-started.json"
     _claim(out, header, started, force)
     leaves = _plan(per_class, seed)
-    missing = [leaf for leaf in leaves if not (out / leaf.masks).exists()]
+    missing = [
+        leaf
+        for leaf in leaves
+        if not ((out / leaf.masks).exists() and (out / leaf.picture).exists())
+    ]
     with disk_errors(out):
         if missing:
             _write_pictures(out, missing, track, workers)
@@ -179,13 +183,25 @@ def _write_pictures(out: Path, leaves: list[Leaf], track: Track, workers: int) -
         for job in track(jobs, label, len(jobs)):
             _write_one(job)
         return
-    # Spawned rather than forked: the caller may run threads (torch, a server).
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    # Spawned rather than forked: the caller may run threads (torch, a server). Ctrl-C, once or
+    # often, is for this process alone: leaving the block ends the workers wherever they are.
+    context = get_context("spawn")
+    ignore = (signal.SIGINT, signal.SIG_IGN)
     try:
-        for _ in track(pool.map(_write_one, jobs, chunksize=8), label, len(jobs)):
-            pass
+        with context.Pool(workers, signal.signal, ignore) as pool:
+            for _ in track(pool.imap(_write_one, jobs, chunksize=8), label, len(jobs)):
+                pass
     finally:
-        pool.shutdown(cancel_futures=True)
+        for folder in {(out / leaf.picture).parent for leaf in leaves}:
+            _sweep(folder)
+        for folder in {(out / leaf.masks).parent for leaf in leaves}:
+            _sweep(folder)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what an ended worker had half written."""
+    for path in folder.glob(".*.partial"):
+        path.unlink(missing_ok=True)
 
 
 def _write_one(job: tuple[Path, Leaf]) -> None:
