@@ -20,6 +20,7 @@ from lens_core.factorization.convex_nmf import ConvexNMF
 from lens_core.factorization.dictionary_learning import DictionaryLearning
 from lens_core.factorization.ica import ICA
 from lens_core.factorization.kmeans import KMeans
+from lens_core.factorization.nmf_warm_up import pays
 from lens_core.factorization.pca import PCA
 from lens_core.factorization.saving import load, save
 from lens_core.factorization.semi_nmf import SemiNMF
@@ -50,6 +51,36 @@ def test_all_ways_to_solve_nmf_reach_scikit_learns_error(solver: str, start: str
     peer = decomposition.NMF(4, init="nndsvda", max_iter=2000, tol=1e-6)
     u = peer.fit_transform(a.numpy())
     assert error <= relative_error(a, torch.from_numpy(u @ peer.components_)) * 1.02
+
+
+def wide(seed: int = 0) -> Tensor:
+    """Large enough for the first iterations to run on a squeezed copy, r = 4."""
+    clean = random(150, 12, seed=seed).abs() ** 3 @ random(12, 90, seed=seed + 1).abs() ** 3
+    return (clean + clean.mean() * random(150, 90, seed=seed + 2)).relu()
+
+
+@pytest.mark.parametrize("seed", [0, 10])
+def test_nmf_of_large_matrices_is_as_good_from_squeezed_ones(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = wide(seed)
+    assert pays(a, 4)
+    ours = NMF(4)
+    values = ours.fit(a)
+    error = relative_error(a, ours.decode(values))
+    peer = decomposition.NMF(4, init="nndsvda", max_iter=1000, tol=1e-5, random_state=0)
+    u = peer.fit_transform(a.numpy())
+    assert error <= relative_error(a, torch.from_numpy(u @ peer.components_)) * 1.002
+    assert (values.amax(0) > 0).all()
+    # What comes out is an optimum for A itself, not for the squeezed copy.
+    tight = NMF(4, tolerance=1e-12, max_iterations=3000)
+    values = tight.fit(a)
+    slope = values.T @ (values @ tight.dictionary - a)
+    assert float(slope.min() / (values.T @ a).max()) > -1e-4
+    assert float((slope * tight.dictionary).abs().max() / (values.T @ a).max()) < 1e-4
+    monkeypatch.setattr("lens_core.factorization.nmf.pays", lambda *_: False)
+    slow = NMF(4)
+    assert relative_error(a, slow.decode(slow.fit(a))) == pytest.approx(error, rel=2e-3)
 
 
 def test_unknown_ways_to_solve_nmf_are_refused() -> None:
