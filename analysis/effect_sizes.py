@@ -110,7 +110,7 @@ def odds_ratio(k1: float, n1: float, k2: float, n2: float, *, level: float = 0.9
 
     Examples
     --------
-    R: ``epitools::oddsratio.wald``; aspirin and heart attacks, Agresti (2002), section 2.2
+    R: ``epitools::oddsratio.wald``; aspirin and heart attacks, Agresti (2002), chapter 2
 
     >>> effect = odds_ratio(189, 11034, 104, 11037)
     >>> round(effect.value, 4), round(effect.low, 4), round(effect.high, 4)

@@ -14,8 +14,8 @@ OHIO = {
     0: [237, 10, 15, 4, 16, 2, 7, 3, 24, 3, 3, 2, 6, 2, 5, 11],
     1: [118, 6, 8, 2, 11, 1, 6, 4, 7, 3, 3, 1, 4, 2, 4, 7],
 }
-"""Wheeze at ages 7, 8, 9, 10 (no < yes, age 10 fastest) by mother's smoking; Ware et al. (1984),
-as printed by Agresti (2002), table 11.8."""
+"""Wheeze at ages 7, 8, 9, 10 (no < yes, age 10 fastest) by mother's smoking: children counted by
+pattern, the data set ohio of geepack (Fitzmaurice and Laird 1993)."""
 
 
 def ohio() -> pd.DataFrame:

@@ -37,8 +37,8 @@ def test_tukey_as_in_r() -> None:
     assert table["low"].tolist() == pytest.approx([-1.0622161, -0.1972161, 0.1737839], abs=1e-6)
 
 
-def test_games_howell_as_published() -> None:
-    """pingouin.pairwise_gameshowell, which is checked against JASP, gives these p."""
+def test_games_howell_as_in_pingouin() -> None:
+    """pingouin 0.7.0, pairwise_gameshowell, gives these p."""
     table = run("games_howell").table
     assert table["p_adjusted"].tolist() == pytest.approx([0.474555, 0.112889, 0.023703], rel=1e-4)
     welch = stats.ttest_ind(TRT2, CTRL, equal_var=False)

@@ -19,7 +19,7 @@ WINS = [
     [4, 4, 5, 6, 6, 0, 6],
     [2, 4, 1, 3, 1, 7, 0],
 ]
-"""American League 1987, wins of the row over the column; Agresti (2002), table 10.10."""
+"""American League 1987, wins of the row over the column; Agresti (2002), p. 438."""
 
 
 def baseball() -> pd.DataFrame:
