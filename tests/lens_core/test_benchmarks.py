@@ -1,0 +1,37 @@
+"""The engine's benchmarks run, and what does not depend on the clock is right."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+pytestmark = pytest.mark.slow
+
+
+def run(script: str) -> dict[str, Any]:
+    command = [sys.executable, str(BENCHMARKS / script), "--quick", "--threads", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_nmf() -> None:
+    found = run("nmf.py")
+    assert found["error_ratio"] < 1.001
+    assert found["dead"] == 0
+    assert found["speedup_vs_sklearn"] > 0
+    assert {"speedup_vs_overcomplete", "seconds", "iterations"} <= found.keys()
+
+
+def test_importance() -> None:
+    found = run("importance.py")
+    assert found["max_abs_difference_sampled"] < 1e-5
+    assert {"speedup_vs_craft", "max_abs_difference", "seconds"} <= found.keys()
