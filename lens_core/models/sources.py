@@ -56,10 +56,15 @@ def open_source(spec: str, weights: str | None = None, weights_by_order: bool = 
     elif ".py:" in spec:
         made = _factory(spec)
         if not isinstance(made, nn.Module):
+            if weights is not None:
+                raise LensError(
+                    f"--weights {weights}: {spec} returns a classifier that is ready; load the "
+                    "weights in that function, or return the torch module"
+                )
             return made
         source = _described(made, spec)
     elif Path(spec).is_dir():
-        return _folder(Path(spec))
+        source = _folder(Path(spec), published)
     else:
         raise LensError(f"--model {spec}: no such model; give {_FORMS}")
     if weights not in (None, "none"):
@@ -161,7 +166,7 @@ def _described(module: nn.Module, spec: str) -> Source:
     return Source(module, spec.rpartition(":")[2], preprocessing, class_names)
 
 
-def _folder(path: Path) -> Source:
+def _folder(path: Path, published: bool) -> Source:
     """A model folder as `lens model train` writes it."""
     from lens_core.training.leafnet import LeafNet
 
@@ -182,7 +187,8 @@ def _folder(path: Path) -> Source:
         module: nn.Module = LeafNet(len(class_names), **settings)
     except TypeError as error:
         raise LensError(f"--model {path}: settings in model.json do not fit: {error}") from error
-    load_by_name(module, read_tensors(path / "weights.safetensors"), f"--model {path}")
+    if published:
+        load_by_name(module, read_tensors(path / "weights.safetensors"), f"--model {path}")
     return Source(module, str(card.get("name", architecture)), preprocessing, class_names)
 
 

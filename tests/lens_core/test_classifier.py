@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from lens_core.atlas import LensError
 from lens_core.classifier import Classifier, Preprocessing, load_classifier
+from lens_core.training.leafnet import LeafNet
 
 SMALL = Preprocessing(input_px=64, resize_px=64)
 
@@ -173,6 +176,37 @@ def test_a_factory_may_return_a_classifier(tmp_path: Path) -> None:
     classifier = load_classifier(f"{file}:make", layer="1")
     assert (classifier.layer, len(classifier.class_names)) == ("1", 5)
     assert classifier.linear_head is not None
+    with pytest.raises(LensError, match=r"--weights other\.pt: .* a classifier that is ready"):
+        load_classifier(f"{file}:make", weights="other.pt", layer="1")
+
+
+def test_weights_given_beside_a_model_folder_are_the_ones_loaded(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    card = {
+        "architecture": "leafnet",
+        "settings": {"width": 2},
+        "class_names": ["oak", "elm"],
+        "preprocessing": {"input_px": 32, "resize_px": 32},
+    }
+    (folder / "model.json").write_text(json.dumps(card), encoding="utf-8")
+    own, other = LeafNet(2, width=2), LeafNet(2, width=2)
+    save_file(own.state_dict(), folder / "weights.safetensors")
+    save_file(other.state_dict(), tmp_path / "other.safetensors")
+    x = pictures(32)
+    with torch.inference_mode():
+        for weights, net in ((None, own), (tmp_path / "other.safetensors", other)):
+            given = None if weights is None else str(weights)
+            loaded = load_classifier(
+                str(folder), weights=given, device="cpu", precision="float32", layer="features"
+            )
+            mean = torch.tensor(loaded.preprocessing.mean)[:, None, None]
+            sd = torch.tensor(loaded.preprocessing.std)[:, None, None]
+            torch.testing.assert_close(
+                loaded.logits(x), net.eval()((x - mean) / sd), atol=1e-4, rtol=1e-4
+            )
+    with pytest.raises(LensError, match="there is no such file"):
+        load_classifier(str(folder), weights=str(tmp_path / "absent.pt"))
 
 
 def test_imagenet_names_and_synonyms() -> None:
