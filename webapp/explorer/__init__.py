@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .app import create_explorer_app
-    from .library import Library
+    from .bookshelf import Library
     from .views import blueprint, not_found_page
 
 __all__ = ["Library", "blueprint", "create_explorer_app", "not_found_page"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flask import Flask, Response
 
-from .library import Library
+from .bookshelf import Library
 from .render import STATIC
 from .views import blueprint, not_found_page
 

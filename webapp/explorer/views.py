@@ -15,8 +15,8 @@ from lens_core.atlas import AtlasDamaged, LensError
 
 from . import links, maps, render, tables
 from .book import AtlasBook
+from .bookshelf import Library
 from .front_pages import search_index
-from .library import Library
 from .links import Links
 
 if TYPE_CHECKING:
