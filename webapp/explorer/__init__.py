@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Library", "blueprint", "create_explorer_app", "not_found_page"]
 
 _HOMES = {
-    "Library": "library",
+    "Library": "bookshelf",
     "blueprint": "views",
     "create_explorer_app": "app",
     "not_found_page": "views",
