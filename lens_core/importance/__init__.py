@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lens_core.importance.gradient import gradient_input
+from lens_core.importance.gradients import gradient_input
 from lens_core.importance.linear import Shares, sobol_closed_form, sobol_of_contributions
 from lens_core.importance.registry import ESTIMATORS
 from lens_core.importance.sobol import SobolDesign, sobol_total

@@ -18,6 +18,20 @@ def saliency(head: Head, values: Tensor, dictionary: Tensor) -> Tensor:
     return _pooled(gradients(head, values, dictionary))
 
 
+def gradient_input(head: Head, values: Tensor, dictionary: Tensor) -> tuple[Tensor, Tensor]:
+    """u ⊙ gradient, summed over positions (Shrikumar et al., 2017, arXiv 1605.01713).
+
+    Returns
+    -------
+    contributions (n, r) and the logit of empty maps (n,). Contributions add up to the logit only
+    where the head is linear; the remainder is a residual that callers must show.
+    """
+    contributions = _pooled(values.detach() * gradients(head, values, dictionary))
+    with torch.no_grad():
+        empty = head(values.new_zeros(len(values), dictionary.shape[1], *values.shape[2:]))
+    return contributions, empty
+
+
 def integrated_gradients(
     head: Head, values: Tensor, dictionary: Tensor, nb_steps: int = 32
 ) -> Tensor:

@@ -7,8 +7,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from lens_core.importance.gradient import gradient_input
 from lens_core.importance.gradients import (
+    gradient_input,
     integrated_gradients,
     saliency,
     smooth_grad,
