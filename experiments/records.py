@@ -7,7 +7,7 @@ standard library. A column is a name, a kind, and one sentence that goes into th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Kind = Literal["string", "integer", "number", "time", "json"]
 """What a cell holds. ``time`` is ISO-8601 UTC text; ``json`` is JSON text; empty means missing."""
@@ -15,7 +15,7 @@ Kind = Literal["string", "integer", "number", "time", "json"]
 Phase = Literal["practice", "training", "test", "catch"]
 PHASES: tuple[Phase, ...] = ("practice", "training", "test", "catch")
 
-STATUSES: tuple[str, ...] = (
+Status = Literal[
     "arrived",
     "consented",
     "active",
@@ -25,7 +25,9 @@ STATUSES: tuple[str, ...] = (
     "timed_out",
     "withdrawn",
     "excluded",
-)
+]
+STATUSES: tuple[Status, ...] = get_args(Status)
+"""Where a visit can be, in the order in which they are told."""
 
 
 @dataclass(frozen=True)

@@ -11,20 +11,9 @@ from typing import Any
 from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
+from experiments.records import STATUSES
 from webapp.clock import iso, utc_now
 from webapp.models import Participant, Response, StudyRecord, TaskSession, Transition
-
-STATE_ORDER = (
-    "arrived",
-    "consented",
-    "active",
-    "complete",
-    "screened_out",
-    "returned",
-    "timed_out",
-    "withdrawn",
-    "excluded",
-)
 
 
 @dataclass(frozen=True)
@@ -108,7 +97,7 @@ def count(
         .where(real)
     ).one()
     return Counts(
-        states={state: present.get(state, 0) for state in STATE_ORDER},
+        states={state: present.get(state, 0) for state in STATUSES},
         cells=tuple(
             Cell(condition, label, quota=quota, **by_cell.get(condition, none))
             for condition, label, quota in cells

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from experiments.records import Status
 from webapp.clock import utc_now
 from webapp.models import Participant, Transition
 
 from .errors import Refused
-
-State = Literal[
-    "arrived",
-    "consented",
-    "active",
-    "complete",
-    "screened_out",
-    "returned",
-    "timed_out",
-    "withdrawn",
-    "excluded",
-]
 
 FOLLOWS: dict[str, frozenset[str]] = {
     "arrived": frozenset({"consented", "returned"}),
@@ -39,7 +26,7 @@ FOLLOWS: dict[str, frozenset[str]] = {
 
 
 def move(
-    db: Session, participant: Participant, to: State, *, actor: str, reason: str = ""
+    db: Session, participant: Participant, to: Status, *, actor: str, reason: str = ""
 ) -> Participant:
     """Change a participant's state and write it into the audit trail.
 
