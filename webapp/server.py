@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flask import current_app, session
+from flask import abort, current_app, session
 
 from experiments.study import Study
 
 from .config import ServerConfig
 from .database import Database
-from .services.studies import Shelf
+from .models import StudyRecord
+from .services.errors import Missing
+from .services.studies import Shelf, by_name
 from .stimulus_names import StimulusNames
 
 EXTENSION = "lens"
@@ -45,6 +47,17 @@ def the_server() -> Server:
     """The parts of the application that handles this request."""
     found: Server = current_app.extensions[EXTENSION]
     return found
+
+
+def the_study(name: str) -> tuple[StudyRecord, Study]:
+    """A published study and its record, or the page that says that there is none."""
+    server = the_server()
+    with server.database.read() as db:
+        try:
+            record = by_name(db, name)
+        except Missing:
+            abort(404)
+    return record, server.studies.take(record)
 
 
 def access_of(study_name: str) -> str | None:

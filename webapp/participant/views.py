@@ -12,9 +12,9 @@ from flask_wtf.csrf import generate_csrf
 from experiments.study import Study
 from webapp.models import Participant, StudyRecord
 from webapp.recruiters import recognise
-from webapp.server import Server, access_of, give_access, the_server
+from webapp.server import Server, access_of, give_access, the_server, the_study
 from webapp.services import arrivals, assignment, sessions, states, studies
-from webapp.services.errors import Missing, Refused
+from webapp.services.errors import Refused
 
 from .view import view_of
 
@@ -28,16 +28,6 @@ participant = Blueprint(
 )
 
 FOR_EVER = "private, max-age=31536000, immutable"
-
-
-def _study(name: str) -> tuple[StudyRecord, Study]:
-    server = the_server()
-    with server.database.read() as db:
-        try:
-            record = studies.by_name(db, name)
-        except Missing:
-            abort(404)
-    return record, server.studies.take(record)
 
 
 def _person(record: StudyRecord) -> Participant | None:
@@ -84,7 +74,7 @@ def _stopped(study: Study, reason: str, person: Participant | None = None) -> st
 @participant.get("/")
 def arrive(name: str) -> Page:
     """The address that recruiters give out. Whoever comes again goes on where they were."""
-    record, study = _study(name)
+    record, study = the_study(name)
     person = _person(record)
     if person is None:
         # Link previews and uptime checks ask for the head only; they are nobody.
@@ -103,7 +93,7 @@ def arrive(name: str) -> Page:
 
 def _require(name: str, page: str) -> tuple[StudyRecord, Study, Participant] | BaseResponse | str:
     """The person, if this page is due; else where to go."""
-    record, study = _study(name)
+    record, study = the_study(name)
     person = _person(record)
     if person is None:
         if "arrived" in request.args:
@@ -286,7 +276,7 @@ def stopped(name: str) -> Page:
 @participant.post("/leave")
 def leave(name: str) -> Page:
     """Give the place back before the end."""
-    record, _ = _study(name)
+    record, _ = the_study(name)
     person = _person(record)
     if person is not None:
         with the_server().database.write() as db:
@@ -300,7 +290,7 @@ def stimulus(name: str, token: str) -> Response:
 
     Nothing in the reply depends on anything but the bytes: no file name, no time, no entity tag.
     """
-    record, study = _study(name)
+    record, study = the_study(name)
     person = _person(record)
     found = the_server().names.stimulus(person.id, token) if person is not None else None
     if found is None:

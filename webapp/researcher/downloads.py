@@ -10,13 +10,9 @@ from pathlib import Path
 
 from flask import Blueprint, Response, abort
 
-from experiments.study import Study
 from lens_core.atlas import LensError
-from webapp.models import StudyRecord
-from webapp.server import the_server
-from webapp.services import studies
+from webapp.server import the_server, the_study
 from webapp.services.audit import note
-from webapp.services.errors import Missing
 from webapp.services.exports import export
 
 from .access import needs, the_account
@@ -31,20 +27,10 @@ def register(console: Blueprint) -> None:
     console.add_url_rule("/studies/<name>/stimuli/<stimulus>.webp", view_func=stimulus)
 
 
-def _study(name: str) -> tuple[StudyRecord, Study]:
-    server = the_server()
-    with server.database.read() as db:
-        try:
-            record = studies.by_name(db, name)
-        except Missing:
-            abort(404)
-    return record, server.studies.take(record)
-
-
 @needs("researcher")
 def dataset(name: str) -> Response:
     """The data set as a zip file. It is written to disk first and never held in memory."""
-    record, study = _study(name)
+    record, study = the_study(name)
     server = the_server()
     with server.database.write() as db:
         note(db, the_account().name, "download data", record.id)
@@ -77,7 +63,7 @@ def dataset(name: str) -> Response:
 @needs("viewer")
 def frozen(name: str) -> Response:
     """What the study was frozen as; can be filed as a preregistration."""
-    _, study = _study(name)
+    _, study = the_study(name)
     reply = Response((study.root / "frozen.json").read_bytes(), mimetype="application/json")
     reply.headers["Content-Disposition"] = f'attachment; filename="{name}-frozen.json"'
     return reply
@@ -86,7 +72,7 @@ def frozen(name: str) -> Response:
 @needs("viewer")
 def stimulus(name: str, stimulus: str) -> Response:
     """A stimulus under its name in the study."""
-    _, study = _study(name)
+    _, study = the_study(name)
     try:
         content = study.stimulus_path(stimulus).read_bytes()
     except LensError:

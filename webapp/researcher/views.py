@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from webapp.models import AuditEntry, Participant
 from webapp.recruiters import Arrival
-from webapp.server import give_access, the_server
+from webapp.server import give_access, the_server, the_study
 from webapp.services import accounts, arrivals, monitor, studies
 from webapp.services.audit import note
 from webapp.services.errors import Missing, Refused
@@ -123,13 +123,9 @@ def home() -> Page:
 
 
 def _page(name: str) -> StudyPage:
-    server = the_server()
-    with server.database.read() as db:
-        try:
-            record = studies.by_name(db, name)
-        except Missing:
-            abort(404)
-        return study_page(db, record, server.studies.take(record))
+    record, study = the_study(name)
+    with the_server().database.read() as db:
+        return study_page(db, record, study)
 
 
 @researcher.get("/studies/<name>")
