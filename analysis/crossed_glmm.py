@@ -30,13 +30,20 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special
 
 from analysis.clustered_logit import NotEstimable, codes, maximum_likelihood
-from analysis.differences import GENERAL, THESE_STIMULI
+from analysis.crossed import (
+    SIMPLER,
+    CrossedFit,
+    condition_design,
+    random_design,
+    start_theta,
+)
 from analysis.people import require_columns
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 MOST_TRIALS = 100_000
 """Above this number of answers the model is not fitted unless asked for."""
+CROSSED = "crossed mixed logit (Laplace)"
 NEWTON_STEPS = 60
 SETTLED = 1e-9
 ZERO = 1e-3
@@ -45,40 +52,16 @@ STEP = 1e-4
 """Of the central differences that give the curvature."""
 
 
-@dataclass(frozen=True)
-class GlmmFit:
-    """A fitted model.
+@dataclass(frozen=True, kw_only=True)
+class GlmmFit(CrossedFit):
+    """A fitted model; coefficients are log odds, the likelihood is Laplace's.
 
     Attributes
     ----------
-    names, coefficients, covariance : (k,) log odds and (k, k).
-    participant_covariance : (q, q), ΛΛᵀ.
     item_sd : τ, NaN without items.
-    log_likelihood : Laplace's, of single answers.
-    n_answers, n_participants, n_items : sizes.
-    singular : some variance was estimated as zero.
     """
 
-    names: tuple[str, ...]
-    coefficients: Floats
-    covariance: Floats
-    participant_covariance: Floats
     item_sd: float
-    log_likelihood: float
-    n_answers: int
-    n_participants: int
-    n_items: int
-    singular: bool
-
-    @property
-    def standard_errors(self) -> Floats:
-        """(k,) on the log-odds scale."""
-        return np.asarray(np.sqrt(np.diag(self.covariance)))
-
-    @property
-    def participant_sd(self) -> Floats:
-        """(q,) standard deviations between people."""
-        return np.asarray(np.sqrt(np.diag(self.participant_covariance)))
 
 
 @dataclass(frozen=True)
@@ -219,20 +202,11 @@ def fit_crossed_glmm(
     """
     design, answers = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     start = maximum_likelihood(design, answers)
-    z = np.ones((len(design), 1))
-    if slopes is not None:
-        z = np.column_stack([z, np.asarray(slopes, dtype=float).reshape(len(design), -1)])
+    z = random_design(len(design), slopes)
     model = _Laplace(
         design, answers, z, codes(participants), None if items is None else codes(items)
     )
-    on_diagonal = [a == b for a, b in zip(*model.lower, strict=True)]
-    theta = [0.5 if diagonal else 0.0 for diagonal in on_diagonal]
-    bounds: list[tuple[float | None, float | None]] = [
-        (0.0 if diagonal else None, None) for diagonal in on_diagonal
-    ]
-    if items is not None:
-        theta.append(0.5)
-        bounds.append((0.0, None))
+    theta, bounds = start_theta(z.shape[1], items=items is not None, value=0.5)
     bounds += [(None, None)] * model.k
     found = optimize.minimize(
         model.loss,
@@ -306,35 +280,25 @@ def compare_conditions_mixed(
     used = trials[trials["correct"].notna()]
     if len(used) > most_trials:
         raise NotEstimable(f"the mixed model is off above {most_trials} answers: give most_trials")
-    present = set(used["condition"])
-    names = [name for name in (order or sorted(present)) if name in present]
-    if len(names) < 2:
-        raise NotEstimable("there is only one condition, so nothing to compare")
-    base = reference if reference in names else names[0]
-    others = [name for name in names if name != base]
-    used = used[used["condition"].isin(names)]
-    condition = used["condition"].to_numpy()
-    columns = np.column_stack([(condition == other).astype(float) for other in others])
-    within = bool((used.groupby(cluster)["condition"].nunique() > 1).any())
-    both = item is not None and item in used
+    design = condition_design(used, cluster=cluster, item=item, order=order, reference=reference)
     fit = fit_crossed_glmm(
-        np.column_stack([np.ones(len(used)), columns]),
-        used["correct"].to_numpy(dtype=float),
-        participants=used[cluster].to_numpy(),
-        items=used[item].to_numpy() if both else None,
-        slopes=columns if within else None,
-        names=("intercept", *others),
+        design.x,
+        design.used["correct"].to_numpy(dtype=float),
+        participants=design.used[cluster].to_numpy(),
+        items=design.items,
+        slopes=design.slopes,
+        names=design.names,
     )
     half = float(special.ndtri(0.5 + level / 2))
     rows = []
-    for place, other in enumerate(others, 1):
+    for place, other in enumerate(design.others, 1):
         estimate, se = float(fit.coefficients[place]), float(fit.standard_errors[place])
         rows.append(
             {
                 "condition": other,
-                "reference": base,
-                "method": "crossed mixed logit (Laplace)" if both else "mixed logit (Laplace)",
-                "scope": GENERAL if both else THESE_STIMULI,
+                "reference": design.reference,
+                "method": CROSSED if design.items is not None else "mixed logit (Laplace)",
+                "scope": design.scope,
                 "odds_ratio": float(np.exp(estimate)),
                 "low": float(np.exp(estimate - half * se)),
                 "high": float(np.exp(estimate + half * se)),
@@ -343,8 +307,8 @@ def compare_conditions_mixed(
             }
         )
     notes = ["Odds ratios are conditional: for one person and one item, not for the average."]
-    if within:
+    if design.slopes is not None:
         notes.append("People met several conditions, so effects may differ between people.")
     if fit.singular:
-        notes.append("A variance was estimated as zero, so the model is simpler than asked for.")
+        notes.append(SIMPLER)
     return CrossedComparisons(pd.DataFrame(rows), fit, tuple(notes))

@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import optimize
 
 from analysis.clustered_logit import Contrast, NotEstimable, codes
-from analysis.differences import GENERAL, THESE_STIMULI
+from analysis.crossed import SIMPLER, CrossedFit, condition_design, random_design, start_theta
 from analysis.people import require_columns
 
 Floats = NDArray[np.float64]
@@ -34,37 +34,18 @@ ZERO = 1e-4
 """A standard deviation of this share of the residual's is told as zero."""
 
 
-@dataclass(frozen=True)
-class LmmFit:
-    """A fitted model.
+@dataclass(frozen=True, kw_only=True)
+class LmmFit(CrossedFit):
+    """A fitted model; the likelihood is the restricted one.
 
     Attributes
     ----------
-    names, coefficients, covariance : (k,) and (k, k).
-    participant_covariance : (q, q) of people's effects.
     item_variance : of the stimuli, NaN without them.
     residual_variance : of single answers.
-    log_likelihood : restricted.
-    n_answers, n_participants, n_items : sizes.
-    singular : some variance was estimated as zero.
     """
 
-    names: tuple[str, ...]
-    coefficients: Floats
-    covariance: Floats
-    participant_covariance: Floats
     item_variance: float
     residual_variance: float
-    log_likelihood: float
-    n_answers: int
-    n_participants: int
-    n_items: int
-    singular: bool
-
-    @property
-    def standard_errors(self) -> Floats:
-        """(k,)."""
-        return np.asarray(np.sqrt(np.diag(self.covariance)))
 
     @property
     def df(self) -> int:
@@ -206,18 +187,9 @@ def fit_crossed_lmm(
     rest = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
     if not float(rest @ rest) > 1e-12 * max(float(values @ values), 1e-300):
         raise NotEstimable("nothing varies beyond what the model fixes")
-    z = np.ones((n, 1))
-    if slopes is not None:
-        z = np.column_stack([z, np.asarray(slopes, dtype=float).reshape(n, -1)])
+    z = random_design(n, slopes)
     products = _Products(design, values, z, participants, items)
-    on_diagonal = [a == b for a, b in zip(*products.lower, strict=True)]
-    start = [1.0 if diagonal else 0.0 for diagonal in on_diagonal]
-    bounds: list[tuple[float | None, float | None]] = [
-        (0.0 if diagonal else None, None) for diagonal in on_diagonal
-    ]
-    if items is not None:
-        start.append(1.0)
-        bounds.append((0.0, None))
+    start, bounds = start_theta(z.shape[1], items=items is not None, value=1.0)
     found = optimize.minimize(
         products.deviance,
         np.array(start),
@@ -267,36 +239,26 @@ def response_time_model(
     """
     require_columns(trials, [cluster, "condition", "rt_ms"])
     used = trials[trials["rt_ms"] > 0]
-    present = set(used["condition"])
-    names = [name for name in (order or sorted(present)) if name in present]
-    if len(names) < 2:
-        raise NotEstimable("there is only one condition, so nothing to compare")
-    base = reference if reference in names else names[0]
-    others = [name for name in names if name != base]
-    used = used[used["condition"].isin(names)]
-    condition = used["condition"].to_numpy()
-    columns = np.column_stack([(condition == other).astype(float) for other in others])
-    within = bool((used.groupby(cluster)["condition"].nunique() > 1).any())
-    both = item is not None and item in used
+    design = condition_design(used, cluster=cluster, item=item, order=order, reference=reference)
     fit = fit_crossed_lmm(
-        np.column_stack([np.ones(len(used)), columns]),
-        np.log(used["rt_ms"].to_numpy(dtype=float)),
-        participants=used[cluster].to_numpy(),
-        items=used[item].to_numpy() if both else None,
-        slopes=columns if within else None,
-        names=("intercept", *others),
+        design.x,
+        np.log(design.used["rt_ms"].to_numpy(dtype=float)),
+        participants=design.used[cluster].to_numpy(),
+        items=design.items,
+        slopes=design.slopes,
+        names=design.names,
     )
     rows = []
-    for place, other in enumerate(others, 1):
+    for place, other in enumerate(design.others, 1):
         found = Contrast.of(
             float(fit.coefficients[place]), float(fit.covariance[place, place]), fit.df, level
         )
         rows.append(
             {
                 "condition": other,
-                "reference": base,
+                "reference": design.reference,
                 "method": "linear mixed model of log response time (REML)",
-                "scope": GENERAL if both else THESE_STIMULI,
+                "scope": design.scope,
                 "ratio": float(np.exp(found.estimate)),
                 "low": float(np.exp(found.low)),
                 "high": float(np.exp(found.high)),
@@ -306,8 +268,10 @@ def response_time_model(
             }
         )
     notes = []
-    if len(trials) > len(used):
-        notes.append(f"{len(trials) - len(used)} answers without a positive time are left out.")
+    if len(trials) > len(design.used):
+        notes.append(
+            f"{len(trials) - len(design.used)} answers without a positive time are left out."
+        )
     if fit.singular:
-        notes.append("A variance was estimated as zero, so the model is simpler than asked for.")
+        notes.append(SIMPLER)
     return ResponseTimeModel(pd.DataFrame(rows), fit, tuple(notes))

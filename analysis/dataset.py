@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.cleaning import Cleaned, clean_participants, clean_trials
+from analysis.columns import renamed
 from analysis.errors import AnalysisError
 from analysis.plan import Plan, read_plan
 from analysis.progress import Track, no_track
@@ -127,7 +128,7 @@ def from_frames(
     >>> data.trials["correct"].tolist()
     [1.0, 0.0, 1.0]
     """
-    cleaned: Cleaned = clean_trials(_renamed(trials, columns or {}))
+    cleaned: Cleaned = clean_trials(renamed(trials, columns or {}))
     people, people_notes = clean_participants(participants, cleaned.trials)
     return Dataset(
         name=name,
@@ -139,16 +140,6 @@ def from_frames(
         rows_read=len(trials),
         repeated=cleaned.repeated,
     )
-
-
-def _renamed(frame: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
-    for ours, theirs in columns.items():
-        if theirs not in frame:
-            there = ", ".join(str(name) for name in frame.columns[:12])
-            raise AnalysisError(f"no column {theirs!r} to use as {ours!r}; there are: {there}")
-    taken = {theirs: ours for ours, theirs in columns.items()}
-    hidden = [ours for ours in columns if ours in frame and ours not in taken]
-    return frame.drop(columns=hidden).rename(columns=taken)
 
 
 def _read_manifest(root: Path) -> dict[str, Any]:

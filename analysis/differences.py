@@ -24,7 +24,7 @@ from analysis.bootstrap import percentile_interval, resampled_totals
 from analysis.clustered_logit import Contrast, LogitFit, NotEstimable, fit_clustered_logit
 from analysis.intervals import NONE
 from analysis.means import difference_of_means
-from analysis.multiple import holm
+from analysis.multiple_comparisons import holm
 
 TWO_WAY = "two_way_cluster_logit"
 ONE_WAY = "participant_cluster_logit"

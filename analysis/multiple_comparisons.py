@@ -1,4 +1,6 @@
-"""Every condition against every other, with people as the unit and one family of tests.
+"""Several comparisons that were declared as one family: Holm's correction, and tests of all pairs.
+
+Every condition is compared with every other, with people as the unit:
 
     Tukey HSD       q = |x̄_i − x̄_j| / √(MSE/2 · (1/n_i + 1/n_j)),  q ~ studentized range(C, N − C)
     Games–Howell    the same with s_i²/n_i + s_j²/n_j in place of MSE, and Welch's df for each pair
@@ -21,13 +23,12 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from analysis.clustered_logit import NotEstimable
 from analysis.errors import AnalysisError
 from analysis.means import difference_of_means
-from analysis.multiple import holm
 from analysis.people import met_several, participant_means
 from analysis.studentized_range import studentized_range_quantile, studentized_range_tail
 
@@ -132,6 +133,27 @@ def pairwise_comparisons(
     if against is not None:
         table = _seen_from(table, against)
     return Pairwise(table, METHODS[method], len(pairs))
+
+
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """Holm's step-down adjusted p-values; missing ones are no part of the family.
+
+    Source: Holm (1979), Scandinavian Journal of Statistics 6.
+
+    Examples
+    --------
+    R: ``p.adjust(c(.01, .02, .03, .04, .05), "holm")``
+
+    >>> [round(float(p), 4) for p in holm([0.01, 0.02, 0.03, 0.04, 0.05])]
+    [0.05, 0.08, 0.09, 0.09, 0.09]
+    """
+    p = np.asarray(p_values, dtype=float)
+    adjusted = np.full(p.shape, np.nan)
+    known = np.flatnonzero(np.isfinite(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    factors = len(order) - np.arange(len(order))
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * factors), 1.0)
+    return adjusted
 
 
 def _seen_from(table: pd.DataFrame, against: str) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from analysis.intervals import clopper_pearson, t_interval, wilson
-from analysis.multiple import holm
+from analysis.multiple_comparisons import holm
 
 
 def test_wilson_of_r() -> None:
