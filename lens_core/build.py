@@ -20,11 +20,10 @@ from lens_core.atlas import (
     Track,
     no_track,
 )
-from lens_core.building.collect import ClassImages, collect, encode_crops
-from lens_core.building.explain import LINEAR, NON_LINEAR, Explained, explain
+from lens_core.building.explain import LINEAR, NON_LINEAR
+from lens_core.building.one_class import Plan, build_class
 from lens_core.building.settings import BuildSettings
 from lens_core.building.similar import similar_concepts
-from lens_core.building.write import write_class
 from lens_core.classifier import Classifier
 from lens_core.images import ClassFolder, find_classes
 
@@ -102,42 +101,13 @@ def build_atlas(
         from lens_core.building.portraits import spectrum_of
 
         spectrum = spectrum_of(main, folders, settings)
+    plan = Plan(at, writer.dictionaries, settings, root, spectrum)
     for folder in track(todo, "classes", len(todo)):
         with writer.new_class(folder.class_id) as one_class:
-            photographs = collect(main, folder, root, settings, track, note)
-            explained = _explain_layers(
-                at, photographs, writer.dictionaries, settings, track, folder
-            )
-            pictures = {}
-            if spectrum is not None:
-                from lens_core.building.portraits import portraits
-
-                pictures = portraits(at, folder.class_id, explained, spectrum, settings, track)
-            write_class(one_class, main, folder, photographs, explained, pictures, settings)
+            build_class(plan, folder, one_class, track, note)
     directories = [writer.root / writer.class_dir(folder.class_id) for folder in folders]
     writer.write_table("similar", similar_concepts(directories, writer.dictionaries))
     return writer.finish([folder.class_id for folder in folders])
-
-
-def _explain_layers(
-    at: dict[str, Classifier],
-    photographs: ClassImages,
-    dictionaries: Sequence[DictionaryInfo],
-    settings: BuildSettings,
-    track: Track,
-    folder: ClassFolder,
-) -> list[Explained]:
-    """All dictionaries in their declared order."""
-    found: dict[str, Explained] = {}
-    for layer, classifier in at.items():
-        mine = [info for info in dictionaries if info.layer == layer]
-        where = folder.name if len(at) == 1 else f"{folder.name}, {layer}"
-        crops = encode_crops(classifier, photographs, settings, track, f"{where}: crops")
-        for one in explain(
-            classifier, photographs, mine, crops, settings, track, f"{where}: images"
-        ):
-            found[one.info.id] = one
-    return [found[info.id] for info in dictionaries]
 
 
 def _dictionaries(at: dict[str, Classifier], settings: BuildSettings) -> list[DictionaryInfo]:
@@ -157,11 +127,18 @@ def _dictionaries(at: dict[str, Classifier], settings: BuildSettings) -> list[Di
                     fitted_on=settings.fit_on,
                     importance=LINEAR if classifier.linear_head is not None else NON_LINEAR,
                     rectified=classifier.rectified,
+                    signed=basis == "concepts" and not _non_negative(settings.method),
                     n_channels=classifier.n_channels,
                     map_shape=classifier.map_shape,
                 )
             )
     return infos
+
+
+def _non_negative(method: str) -> bool:
+    from lens_core.factorization import METHODS
+
+    return METHODS[method](1).non_negative
 
 
 def _model_info(classifier: Classifier) -> ModelInfo:

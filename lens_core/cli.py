@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from lens_core.atlas.progress import Terminal
+from lens_core.building.settings import METHODS
 
 _DIR = click.Path(path_type=Path)
 
@@ -42,7 +43,7 @@ _DIR = click.Path(path_type=Path)
     help="Images used: those predicted as their class, or all of the folder.",
 )
 @click.option("--concepts", type=click.IntRange(1, 1000), default=10, show_default=True)
-@click.option("--method", type=click.Choice(["nmf"]), default="nmf", show_default=True)
+@click.option("--method", type=click.Choice(METHODS), default="nmf", show_default=True)
 @click.option(
     "--basis",
     "bases",

@@ -3,7 +3,7 @@
 Notation as everywhere in the engine: ``A ≈ U W`` with activations ``A`` (n × d), concept values
 ``U`` (n × r) and a dictionary ``W`` (r × d).
 
-Layout of the folder, format version 1::
+Layout of the folder, format version 2::
 
     atlas.json                              Manifest
     similar.parquet                         class_id concept_id other_class_id other_concept_id
@@ -17,11 +17,18 @@ Layout of the folder, format version 1::
                                             D/image_values (n_images, r)
                                             D/contributions (n_images, r)
                                             D/maps (n_images, r, h, w)
+                                            D/steering/doses (r, k)
+                                            D/steering/{logit,probability,changed,distance} (r, k)
     classes/00310/images/0000.webp          the model's view of an image
     classes/00310/pictures/….webp           visualizations (alpha is transparency) and crops
 
 Crop boxes are fractions of the model's view, which is what the stored picture shows. ``split`` is
 ``fit`` for images that dictionaries were fitted on and ``held_out`` for the others.
+
+A shared dictionary D (scope ``shared``) has rows of its own besides, ``shared/D.json``
+(SharedInfo) and ``shared/D.safetensors``. A class shows its most important rows of it; its arrays
+hold these rows alone, so that ``ConceptInfo.index`` counts within the class as ever, and
+``ConceptInfo.row`` says which row of the shared dictionary it is.
 """
 
 from __future__ import annotations
@@ -30,7 +37,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 Basis = Literal["concepts", "units"]
 Scope = Literal["class", "shared"]
@@ -68,8 +75,11 @@ class DictionaryInfo(Frozen):
     fitted_on: Literal["crops", "maps", "none"] = "crops"
     importance: str = Field(description="estimator of the importances, e.g. 'linear closed form'")
     rectified: bool = Field(default=False, description="negative activations were set to 0")
+    signed: bool = Field(default=False, description="concept values can be negative")
     n_channels: int
     map_shape: tuple[int, int]
+    parent: str | None = Field(default=None, description="dictionary whose concepts it divides")
+    depth: int = Field(default=0, description="divisions between it and a dictionary of the model")
 
 
 class Alignment(Frozen):
@@ -80,12 +90,29 @@ class Alignment(Frozen):
     cosine: float
 
 
+class Steering(Frozen):
+    """What adding α times a concept's direction does to the class, median over images.
+
+    The dose α is in units of ``unit``, the concept's typical activation, so that concepts compare.
+    A dose is empty where what it names did not happen in most images within the range of doses.
+    """
+
+    unit: float = Field(description="length along the direction that one dose adds")
+    slope: float = Field(description="change of the logit for one dose, at dose 0")
+    changes_at: float | None = Field(description="smallest dose that changes the prediction")
+    bends_at: float | None = Field(description="positive dose from which more works against it")
+    leaves_at: float | None = Field(description="smallest dose that leaves real activations")
+
+
 class ConceptInfo(Frozen):
     """One concept of one class.
 
     ``importance`` is the concept's signed share of the class's logits; shares of a dictionary's
-    concepts, its residual and its bias total 1. ``color`` counts the important concepts from 0 in
-    order of importance and is empty for the others.
+    concepts, of those not shown, its residual and its bias total 1. ``color`` counts the important
+    concepts from 0 in order of importance and is empty for the others.
+
+    A sub-concept has a ``parent`` and a ``share_of_parent``, its signed share of the parent's
+    values; its importance is that share of the parent's importance.
     """
 
     id: str
@@ -107,6 +134,46 @@ class ConceptInfo(Frozen):
     crops: tuple[str, ...] = Field(default=(), description="pictures of its strongest crops")
     crop_rows: tuple[int, ...] = Field(default=(), description="their rows in the crops table")
     parent: str | None = None
+    share_of_parent: float | None = None
+    row: int | None = Field(default=None, description="row of the shared dictionary")
+    steering: Steering | None = None
+    ablation: float | None = Field(
+        default=None, description="mean drop of the logit when its direction is projected out"
+    )
+
+
+class FactorizationQuality(Frozen):
+    """How good a dictionary is on pooled crops that it was not fitted on, if there are any."""
+
+    r_squared: float
+    hoyer: float = Field(description="sparsity of values: 0 all alike, 1 one concept alone")
+    l0: float = Field(description="mean number of concepts of a crop")
+    dead: int = Field(description="concepts that no crop has")
+    wasserstein: float = Field(description="sliced distance between A and Â")
+    frechet: float | None = Field(
+        description="Fréchet distance between A and Â; empty with fewer crops than channels"
+    )
+    ood: float = Field(description="distance of Â to real activations, that among real ones = 1")
+    stability: float | None = Field(
+        description="mean matched cosine between dictionaries of disjoint images; 1 is stable"
+    )
+
+
+class Fidelity(Frozen):
+    """How true one estimator's importances are of the model's decision."""
+
+    estimator: str
+    deletion: float = Field(description="C-Deletion, share of the full score; smaller is better")
+    insertion: float = Field(description="C-Insertion, likewise; larger is better")
+    mu_fidelity: float | None = Field(description="C-µFidelity, Pearson, −1 to 1")
+
+
+class Ablation(Frozen):
+    """What removing each image's most active concept (or unit) does to the decision."""
+
+    drop: float = Field(description="mean drop of the logit")
+    drop_share: float = Field(description="the same as a share of the mean logit")
+    flips: float = Field(description="share of images whose prediction changes")
 
 
 class DictionaryFit(Frozen):
@@ -119,6 +186,10 @@ class DictionaryFit(Frozen):
     error_maps: float = Field(description="the same over single positions of the maps")
     error_held_out: float | None = Field(default=None, description="pooled crops never fitted on")
     n_iterations: int | None = None
+    others: float = Field(default=0.0, description="share of the logits of concepts not shown")
+    quality: FactorizationQuality | None = None
+    fidelity: tuple[Fidelity, ...] = ()
+    ablation: Ablation | None = None
 
 
 class FileInfo(Frozen):
@@ -163,6 +234,60 @@ class ClassInfo(Frozen):
         """The concepts of one dictionary, most important first."""
         mine = [concept for concept in self.concepts if concept.dictionary == dictionary]
         return tuple(sorted(mine, key=lambda concept: (-concept.importance, concept.index)))
+
+
+class ClassShare(Frozen):
+    """How much a concept matters for a class."""
+
+    class_id: int
+    importance: float
+    prevalence: float
+
+
+class CropPlace(Frozen):
+    """A crop of a class: its row there, how strongly it has the concept, and its picture."""
+
+    class_id: int
+    crop: int
+    value: float
+    picture: str = Field(description="relative to the class")
+
+
+class SharedConcept(Frozen):
+    """One living concept of a shared dictionary."""
+
+    id: str
+    row: int
+    firing_rate: float = Field(description="share of all crops that have it")
+    position: tuple[float, float]
+    classes: tuple[ClassShare, ...] = Field(description="where it matters most, strongest first")
+    crops: tuple[CropPlace, ...] = Field(description="its strongest crops in all classes")
+    visualization: str | None = Field(default=None, description="picture, relative to the atlas")
+
+
+class ClassPlace(Frozen):
+    """A class among all classes of a shared dictionary."""
+
+    class_id: int
+    position: tuple[float, float]
+    closest: tuple[tuple[int, float], ...] = Field(
+        description="classes with the most similar importances, with the cosine"
+    )
+
+
+class SharedInfo(Frozen):
+    """``shared/D.json``: what a shared dictionary is over all classes.
+
+    ``shared/D.safetensors`` holds what encodes with it (as `lens_core.factorization.saving` names
+    it) and ``firing_rates`` (r,), ``importances`` (n_classes, r).
+    """
+
+    dictionary: str
+    n_concepts: int
+    n_crops: int = Field(description="crops that the rates are over")
+    dead: int
+    concepts: tuple[SharedConcept, ...] = Field(description="the living ones")
+    classes: tuple[ClassPlace, ...]
 
 
 class ConceptSummary(Frozen):

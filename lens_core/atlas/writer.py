@@ -161,7 +161,8 @@ class AtlasWriter:
             classes=tuple(entries),
             files=dict(sorted(self._files.items())),
         )
-        manifest = manifest.model_copy(update={"hash": manifest_hash(manifest)})
+        content = manifest.model_dump(mode="json")
+        manifest = manifest.model_copy(update={"hash": manifest_hash(content)})
         write_atomic(self.root / MANIFEST, pretty_json(manifest.model_dump(mode="json")))
         return manifest
 
@@ -244,10 +245,10 @@ class ClassWriter:
             self._partial.replace(self.directory)
 
 
-def manifest_hash(manifest: Manifest) -> str:
-    """Hash over a manifest without its own hash: ``sha256:`` and 64 hexadecimal digits."""
-    content = manifest.model_dump(mode="json", exclude={"hash"})
-    return "sha256:" + sha256_bytes(canonical_json(content))
+def manifest_hash(content: Mapping[str, object]) -> str:
+    """Hash over what a manifest's JSON holds but its own hash: ``sha256:`` and 64 hex digits."""
+    rest = {name: value for name, value in content.items() if name != "hash"}
+    return "sha256:" + sha256_bytes(canonical_json(rest))
 
 
 def _parquet(table: pd.DataFrame) -> bytes:

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from lens_core.atlas import DictionaryFit, DictionaryInfo, LensError, Track
-from lens_core.attribution.concept_maps import spatial_codes
+from lens_core.building.basis import fit_basis, logit_of, new_basis, sampled_positions, spread
 from lens_core.building.collect import ClassImages
 from lens_core.building.settings import BuildSettings
 from lens_core.classifier import Activations, Classifier
-from lens_core.factorization import METHODS, Factorization, Units, relative_error
+from lens_core.factorization import Factorization, Units, relative_error
 from lens_core.images import to_float
 from lens_core.importance import (
     ConceptSummaries,
@@ -32,8 +32,6 @@ from lens_core.importance import (
 
 LINEAR = "closed form: value × weight of a linear head"
 NON_LINEAR = "gradient × value"
-_POSITIONS_AN_IMAGE = 16
-_RELEVANCE_IMAGES = 64
 
 
 @dataclass(frozen=True)
@@ -50,9 +48,12 @@ class Explained:
         (n_crops, r), (n_used, r), (n_used, r); contributions in units of the logit.
     maps
         (n_used, r, h, w) float16 concept values of the positions.
+    basis
+        What encodes with it.
     """
 
     info: DictionaryInfo
+    basis: Factorization
     names: tuple[str, ...]
     dictionary: Tensor
     crop_values: Tensor
@@ -101,23 +102,14 @@ def explain(
     fitted_crops = images.fit[images.used].repeat_interleave(per_image)
     data = crops[fitted_crops]
     if settings.fit_on == "maps":
-        data = _sampled_positions(classifier, images, settings)
+        data = sampled_positions(classifier, images, settings)
     running = []
     for info in dictionaries:
-        basis = _new_basis(classifier, images, info, settings)
-        with torch.no_grad():
-            basis.fit(data.to(classifier.device))
+        basis = new_basis(classifier, images, info, settings)
+        fit_basis(basis, data.to(classifier.device), f"{label}: {info.id}", track)
         running.append(_Running(info, basis))
     _second_pass(classifier, images, running, settings, track, label)
     return [_conclude(state, images, crops, fitted_crops) for state in running]
-
-
-def _new_basis(
-    classifier: Classifier, images: ClassImages, info: DictionaryInfo, settings: BuildSettings
-) -> Factorization:
-    if info.basis == "units":
-        return Units(info.n_concepts, _relevance(classifier, images, settings))
-    return METHODS[info.method](info.n_concepts, seed=settings.seed)
 
 
 def _second_pass(
@@ -129,7 +121,7 @@ def _second_pass(
     label: str,
 ) -> None:
     n = len(images.views)
-    sampled = set(_spread(images.used, settings.sobol_images))
+    sampled = set(spread(images.used, settings.sobol_images))
     for start in track(range(0, n, settings.batch), label, -(-n // settings.batch)):
         rows = slice(start, start + settings.batch)
         with torch.no_grad():
@@ -150,7 +142,7 @@ def _apply(
     maps = activations.maps
     used, fit = images.used[rows], images.fit[rows]
     with torch.no_grad():
-        spatial = _spatial(state.basis, maps)
+        spatial = state.basis.encode_maps(maps)
         rebuilt = torch.einsum("nrhw,rd->ndhw", spatial[fit], state.basis.dictionary)
         state.squared_error += float((maps[fit] - rebuilt).double().square().sum())
         state.squared_norm += float(maps[fit].double().square().sum())
@@ -169,7 +161,7 @@ def _apply(
         where = torch.arange(rows.start, rows.start + len(maps)).tolist()
 
         def logit(x: Tensor, of: Activations = activations) -> Tensor:
-            return _logit_of(classifier, images.class_id, x, of)
+            return logit_of(classifier, images.class_id, x, of)
 
         contributions, bias = gradient_input(logit, spatial, state.basis.dictionary)
         design = SobolDesign.draw(
@@ -220,6 +212,7 @@ def _conclude(
         rows = range(len(dictionary))
     return Explained(
         info=state.info,
+        basis=state.basis,
         names=tuple(f"{state.info.id}-{row}" for row in rows),
         dictionary=dictionary,
         crop_values=crop_values,
@@ -240,63 +233,3 @@ def _conclude(
             n_iterations=state.basis.n_iterations,
         ),
     )
-
-
-def _spatial(basis: Factorization, maps: Tensor) -> Tensor:
-    if isinstance(basis, Units):
-        return maps[:, list(basis.units)]
-    return spatial_codes(maps, basis.dictionary)
-
-
-def _logit_of(classifier: Classifier, class_id: int, maps: Tensor, of: Activations) -> Tensor:
-    """The class's logit (n,) for maps in place of those in `of`, whose context is kept."""
-
-    def wide(context: Tensor | None) -> Tensor | None:
-        if context is None or len(context) == len(maps):
-            return context
-        return context.expand(len(maps), *context.shape[1:])
-
-    return classifier.head(maps, wide(of.negative), wide(of.prefix))[:, class_id]
-
-
-def _relevance(classifier: Classifier, images: ClassImages, settings: BuildSettings) -> Tensor:
-    """What one unit of each channel's activation adds to the class's logit, (d,)."""
-    if classifier.linear_head is not None:
-        return classifier.linear_head.weight[images.class_id]
-    total = torch.zeros(classifier.n_channels, device=classifier.device)
-    level = torch.zeros_like(total)
-    chosen = _spread(images.fit, _RELEVANCE_IMAGES)
-    for start in range(0, len(chosen), settings.batch):
-        rows = chosen[start : start + settings.batch]
-        with torch.no_grad():
-            activations = classifier.activations(to_float(images.views[rows]))
-        maps = activations.maps.requires_grad_(True)
-        logit = _logit_of(classifier, images.class_id, maps, activations)
-        (gradient,) = torch.autograd.grad(logit.sum(), maps)
-        total += (gradient * maps.detach()).sum(dim=(0, 2, 3))
-        level += maps.detach().mean(dim=(2, 3)).sum(0)
-    return total / level.clamp(min=1e-12)
-
-
-@torch.no_grad()
-def _sampled_positions(
-    classifier: Classifier, images: ClassImages, settings: BuildSettings
-) -> Tensor:
-    """Activations of single positions, up to `_POSITIONS_AN_IMAGE` of each image for fitting."""
-    generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + images.class_id)
-    views = images.views[images.fit]
-    chosen = []
-    for start in range(0, len(views), settings.batch):
-        maps = classifier.encode(to_float(views[start : start + settings.batch])).flatten(2)
-        for one in maps.transpose(1, 2).cpu():
-            order = torch.randperm(len(one), generator=generator)
-            chosen.append(one[order[:_POSITIONS_AN_IMAGE]])
-    return torch.cat(chosen)
-
-
-def _spread(mask: Tensor, at_most: int) -> list[int]:
-    """Up to `at_most` rows where the mask is set, evenly spread."""
-    rows: list[int] = mask.nonzero()[:, 0].tolist()
-    if len(rows) <= at_most:
-        return rows
-    return [rows[i * len(rows) // at_most] for i in range(at_most)]

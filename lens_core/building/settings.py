@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
 from lens_core.atlas.schema import Basis, Frozen, JsonValue
+
+Method = Literal[
+    "nmf",
+    "semi_nmf",
+    "convex_nmf",
+    "archetypal",
+    "kmeans",
+    "svd",
+    "pca",
+    "sparse_pca",
+    "ica",
+    "dictionary_learning",
+    "sae",
+    "topk_sae",
+    "batch_topk_sae",
+    "jumprelu_sae",
+]
+METHODS: tuple[str, ...] = get_args(Method)
+"""Names of `lens_core.factorization.METHODS`, for who must not import torch."""
 
 
 class BuildSettings(Frozen):
     """Settings of a build. All of them are written into the atlas."""
 
     concepts: int = Field(10, ge=1, le=1000, description="r, concepts a class and dictionary")
-    method: Literal["nmf"] = "nmf"
+    method: Method = "nmf"
     bases: tuple[Basis, ...] = Field(("concepts",), min_length=1)
     fit_on: Literal["crops", "maps"] = "crops"
     select: Literal["predicted", "labelled"] = "predicted"

@@ -58,6 +58,12 @@ class Factorization(ABC):
         """U (n, r) of A (n, d): by default the best non-negative code."""
         return nnls(activations.to(self.dictionary), self.dictionary)
 
+    def encode_maps(self, maps: Tensor) -> Tensor:
+        """Concept values of every position by itself: maps (n, d, h, w) → (n, r, h, w)."""
+        n, d, h, w = maps.shape
+        values = self.encode(maps.permute(0, 2, 3, 1).reshape(-1, d))
+        return values.view(n, h, w, -1).permute(0, 3, 1, 2).contiguous()
+
     def decode(self, values: Tensor) -> Tensor:
         """Â (n, d) = U W, whatever the method."""
         return values @ self.dictionary

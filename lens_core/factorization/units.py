@@ -43,6 +43,10 @@ class Units(Factorization):
         """The chosen columns of A (n, d)."""
         return activations[:, list(self.units)]
 
+    def encode_maps(self, maps: Tensor) -> Tensor:
+        """The chosen channels of maps (n, d, h, w)."""
+        return maps[:, list(self.units)]
+
     def restore(self, state: dict[str, Tensor]) -> None:
         """Take over a `state`, as if fitted."""
         super().restore(state)

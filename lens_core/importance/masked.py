@@ -6,7 +6,7 @@ dictionary W (r, d); a head maps activations (m, d, …) to the logit of the cla
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -33,11 +33,27 @@ def masked_logits(
         masks = masks.expand(n, -1, -1)
     m = masks.shape[1]
     flat = values.reshape(n, r, -1)
+    directions = dictionary.T.contiguous()
     answers = []
     for start in range(0, n * m, batch):
-        index = torch.arange(start, min(start + batch, n * m), device=values.device)
-        image, mask = index // m, index % m
-        chosen = flat[image] * masks[image, mask].unsqueeze(-1)
-        rebuilt = torch.einsum("nrp,rd->ndp", chosen, dictionary)
-        answers.append(head(rebuilt.reshape(len(index), -1, *values.shape[2:])))
+        stop = min(start + batch, n * m)
+        parts = [
+            (flat[image] * masks[image, rows].unsqueeze(-1))
+            for image, rows in _spans(start, stop, m)
+        ]
+        chosen = parts[0] if len(parts) == 1 else torch.cat(parts)
+        if flat.shape[2] == 1:
+            rebuilt = chosen.squeeze(-1) @ dictionary
+        else:
+            rebuilt = directions @ chosen
+        answers.append(head(rebuilt.reshape(stop - start, -1, *values.shape[2:])))
     return torch.cat(answers).view(n, m)
+
+
+def _spans(start: int, stop: int, m: int) -> Iterator[tuple[int, slice]]:
+    """Which masks of which images the answers start … stop − 1 belong to, m an image."""
+    while start < stop:
+        image, first = divmod(start, m)
+        last = min(m, first + stop - start)
+        yield image, slice(first, last)
+        start += last - first

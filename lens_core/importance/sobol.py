@@ -15,6 +15,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from lens_core.importance.masked import masked_logits
+
 Sampler = Literal["sobol", "halton"]
 
 
@@ -59,21 +61,21 @@ class SobolDesign:
         return cls(masks.float(), n_designs)
 
     def totals(self, answers: Tensor) -> tuple[Tensor, Tensor]:
-        """Total indices (r,) and their standard errors (r,) from f at all masks.
+        """Total indices (…, r) and their standard errors (…, r) from f at all masks (…, (r + 1) N).
 
         Where f does not vary nothing matters: both are 0. The standard error is that of the mean
         of N squared differences as if drawn independently, with V taken as known: an upper guide
         for a scrambled sequence.
         """
         answers = answers.double()
-        at_a, at_c = answers[: self.n_designs], answers[self.n_designs :]
-        variance = at_a.var(unbiased=True)
-        halves = (at_a - at_c.view(-1, self.n_designs)).square() / 2
-        scale = at_a.abs().max().clamp(min=1e-12)
-        if not float(variance) > float((1e-6 * scale) ** 2):
-            return torch.zeros_like(halves[:, 0]), torch.zeros_like(halves[:, 0])
-        error = halves.std(dim=1, unbiased=True) / self.n_designs**0.5
-        return halves.mean(1) / variance, error / variance
+        at_a, at_c = answers[..., : self.n_designs], answers[..., self.n_designs :]
+        variance = at_a.var(dim=-1, unbiased=True, keepdim=True)
+        scale = at_a.abs().amax(dim=-1, keepdim=True).clamp(min=1e-12)
+        varies = variance > (1e-6 * scale).square()
+        halves = (at_a.unsqueeze(-2) - at_c.unflatten(-1, (-1, self.n_designs))).square() / 2
+        error = halves.std(dim=-1, unbiased=True) / self.n_designs**0.5
+        known = variance.where(varies, torch.inf)
+        return halves.mean(-1) / known, error / known
 
 
 @torch.no_grad()
@@ -89,18 +91,14 @@ def sobol_total(
     Parameters
     ----------
     logit
-        Maps (n, d, h, w) → the class's logit (n,).
+        Activations (n, d, …), maps or means as `values` are, → the class's logit (n,).
     values
-        Spatial concept values (r, h, w) of the image.
+        Concept values (r, h, w) of the image, or (r,) if the head wants means over positions.
     dictionary
         W (r, d).
     batch
         Masks evaluated at once; bounds memory.
     """
-    masks = design.masks.to(values)
-    answers = [
-        logit(torch.einsum("nr,rhw,rd->ndhw", rows, values, dictionary))
-        for rows in (masks[i : i + batch] for i in range(0, len(masks), batch))
-    ]
-    totals, errors = design.totals(torch.cat(answers).cpu())
+    answers = masked_logits(logit, values.unsqueeze(0), dictionary, design.masks, batch)[0]
+    totals, errors = design.totals(answers.cpu())
     return totals, errors

@@ -120,7 +120,7 @@ def test_full_disk_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_newer_format_is_refused(tmp_path: Path) -> None:
     make_atlas(tmp_path / "atlas", n_classes=1, n_images=12)
     manifest = tmp_path / "atlas" / "atlas.json"
-    manifest.write_text(manifest.read_text().replace('"format_version": 1', '"format_version": 2'))
+    manifest.write_text(manifest.read_text().replace('"format_version": 2', '"format_version": 3'))
     with pytest.raises(LensError, match="update lens-lab"):
         Atlas.open(tmp_path / "atlas")
 

@@ -33,7 +33,7 @@ def test_build_show_verify(tiny_model: str, tiny_images: Path, tmp_path: Path) -
     assert done.exit_code == 0, done.output
     assert Atlas.open(out).hash in done.output
     told = json.loads(run("show", out, "--json").stdout)
-    assert told["format_version"] == 1
+    assert told["format_version"] == 2
     assert [d["id"] for d in told["dictionaries"]] == ["concepts", "units"]
     concept = told["classes"][0]["concepts"][0]
     assert set(concept) == {

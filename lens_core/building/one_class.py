@@ -1,0 +1,88 @@
+"""One class of an atlas, from its folder of photographs to its finished folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lens_core.atlas import ClassWriter, DictionaryInfo, Track
+from lens_core.building.collect import ClassImages, collect, encode_crops
+from lens_core.building.explain import Explained, explain
+from lens_core.building.settings import BuildSettings
+from lens_core.building.write import write_class
+from lens_core.classifier import Classifier
+from lens_core.factorization import Factorization
+from lens_core.images import ClassFolder
+from lens_core.visualization.spectrum import Spectrum
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all classes of an atlas are built with; a class needs this and its folder alone.
+
+    Attributes
+    ----------
+    classifiers
+        One a layer, by its name, the main one first.
+    root
+        The images folder, which file names are relative to.
+    spectrum
+        Of the visualizations; None to make none.
+    shared
+        Fitted dictionaries of scope "shared", by id.
+    """
+
+    classifiers: Mapping[str, Classifier]
+    dictionaries: Sequence[DictionaryInfo]
+    settings: BuildSettings
+    root: Path
+    spectrum: Spectrum | None = None
+    shared: Mapping[str, Factorization] = field(default_factory=dict)
+
+    @property
+    def main(self) -> Classifier:
+        """The classifier cut at the main layer."""
+        return next(iter(self.classifiers.values()))
+
+
+def build_class(
+    plan: Plan,
+    folder: ClassFolder,
+    out: ClassWriter,
+    track: Track,
+    note: Callable[[str], None],
+) -> None:
+    """Explain the class and write it; `out` is finished when this returns.
+
+    Raises
+    ------
+    LensError
+        A picture cannot be read, none is predicted as the class, or its logits have no shares.
+    """
+    photographs = collect(plan.main, folder, plan.root, plan.settings, track, note)
+    explained = _explain_layers(plan, photographs, folder, track)
+    pictures = {}
+    if plan.spectrum is not None:
+        from lens_core.building.portraits import portraits
+
+        pictures = portraits(
+            plan.classifiers, folder.class_id, explained, plan.spectrum, plan.settings, track
+        )
+    write_class(out, plan.main, folder, photographs, explained, pictures, plan.settings)
+
+
+def _explain_layers(
+    plan: Plan, photographs: ClassImages, folder: ClassFolder, track: Track
+) -> list[Explained]:
+    """All dictionaries in their declared order."""
+    found: dict[str, Explained] = {}
+    for layer, classifier in plan.classifiers.items():
+        mine = [info for info in plan.dictionaries if info.layer == layer]
+        where = folder.name if len(plan.classifiers) == 1 else f"{folder.name}, {layer}"
+        crops = encode_crops(classifier, photographs, plan.settings, track, f"{where}: crops")
+        for one in explain(
+            classifier, photographs, mine, crops, plan.settings, track, f"{where}: images"
+        ):
+            found[one.info.id] = one
+    return [found[info.id] for info in plan.dictionaries]
