@@ -7,6 +7,7 @@ pooling, and at the public surface pictures (n, 3, H, W) are always in [0, 1].
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from lens_core.atlas import LensError
 from lens_core.device import autocast, choose_device, choose_precision, prepare_model
 from lens_core.models import split as cut
+from lens_core.models.pooled_head import find_pooled_head
 from lens_core.models.preprocessing import Preprocessing
 from lens_core.models.sources import Source, open_source, with_imagenet_names
 
@@ -30,7 +32,11 @@ class LinearHead:
 
     def __call__(self, maps: Tensor) -> Tensor:
         """Maps (n, d, h, w) → logits (n, C)."""
-        return maps.mean(dim=(2, 3)) @ self.weight.T + self.bias
+        return self.of_means(maps.mean(dim=(2, 3)))
+
+    def of_means(self, pooled: Tensor) -> Tensor:
+        """Means over positions (n, d) → logits (n, C)."""
+        return pooled @ self.weight.T + self.bias
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,10 @@ class Classifier:
     linear_head
         Set if everything after the layer is mean pooling and one linear map; verified with
         numbers, so everything computed from it is exact.
+    pooled_head
+        Means over positions (n, d) → logits (n, C), set if the head reads nothing else of what
+        the layer says, linear or not; verified with numbers too. Means are signed: those of
+        `Activations.negative` are taken away.
     rectified
         The layer gives negative values; `encode` sets them to 0.
     weights_sha256
@@ -130,7 +140,9 @@ class Classifier:
         self.layer = layer
         self.rectified = self._split.negative
         self.linear_head: LinearHead | None = None
-        self.linear_head = _find_linear_head(self)
+        probe = _probe_maps(self)
+        self.linear_head = _find_linear_head(self, probe)
+        self.pooled_head: Callable[[Tensor], Tensor] | None = _find_pooled_head(self, probe)
 
     def at(self, layer: str) -> Classifier:
         """The same network cut at another layer; weights are shared."""
@@ -274,15 +286,21 @@ def _count_classes(module: nn.Module, input_px: int, device: torch.device, spec:
     return int(answer.shape[1])
 
 
-@torch.no_grad()
-def _find_linear_head(classifier: Classifier) -> LinearHead | None:
-    """The one linear map after mean pooling, if numbers show that the head is nothing else."""
-    d, n_classes = classifier.n_channels, len(classifier.class_names)
+def _probe_maps(classifier: Classifier) -> Tensor:
+    """Maps of noise, weak and strong, of the kind that `head` is given."""
     generator = torch.Generator().manual_seed(0)
-    maps = torch.randn(3, d, *classifier.map_shape, generator=generator).to(classifier.device)
+    shape = (3, classifier.n_channels, *classifier.map_shape)
+    maps = torch.randn(shape, generator=generator).to(classifier.device)
     maps[1:] = maps[1:].abs() * torch.tensor([0.05, 20.0], device=maps.device).view(2, 1, 1, 1)
     if not classifier._split.needs_negative:
         maps = maps.clamp(min=0)  # the only maps that `head` is ever given
+    return maps
+
+
+@torch.no_grad()
+def _find_linear_head(classifier: Classifier, maps: Tensor) -> LinearHead | None:
+    """The one linear map after mean pooling, if numbers show that the head is nothing else."""
+    d, n_classes = classifier.n_channels, len(classifier.class_names)
     expected = classifier._slow_head(maps, None)
     for layer in reversed(list(classifier.module.modules())):
         if isinstance(layer, nn.Linear) or (
@@ -296,3 +314,12 @@ def _find_linear_head(classifier: Classifier) -> LinearHead | None:
             if cut.same(head(maps), expected):
                 return head
     return None
+
+
+def _find_pooled_head(classifier: Classifier, maps: Tensor) -> Callable[[Tensor], Tensor] | None:
+    """The head on means over positions, if it listens to nothing else."""
+    if classifier.linear_head is not None:
+        return classifier.linear_head.of_means
+    if classifier._split.layout.prefix:
+        return None
+    return find_pooled_head(classifier.head, maps)

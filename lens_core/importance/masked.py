@@ -42,10 +42,8 @@ def masked_logits(
             for image, rows in _spans(start, stop, m)
         ]
         chosen = parts[0] if len(parts) == 1 else torch.cat(parts)
-        if flat.shape[2] == 1:
-            rebuilt = chosen.squeeze(-1) @ dictionary
-        else:
-            rebuilt = directions @ chosen
+        # One position: a plain product, rows contiguous. Many: maps as the head wants them.
+        rebuilt = chosen[..., 0] @ dictionary if flat.shape[2] == 1 else directions @ chosen
         answers.append(head(rebuilt.reshape(stop - start, -1, *values.shape[2:])))
     return torch.cat(answers).view(n, m)
 

@@ -72,7 +72,8 @@ class SobolDesign:
         variance = at_a.var(dim=-1, unbiased=True, keepdim=True)
         scale = at_a.abs().amax(dim=-1, keepdim=True).clamp(min=1e-12)
         varies = variance > (1e-6 * scale).square()
-        halves = (at_a.unsqueeze(-2) - at_c.unflatten(-1, (-1, self.n_designs))).square() / 2
+        at_c = at_c.reshape(*at_c.shape[:-1], -1, self.n_designs)
+        halves = (at_a.unsqueeze(-2) - at_c).square() / 2
         error = halves.std(dim=-1, unbiased=True) / self.n_designs**0.5
         known = variance.where(varies, torch.inf)
         return halves.mean(-1) / known, error / known

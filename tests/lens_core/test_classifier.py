@@ -69,6 +69,32 @@ def test_a_head_that_is_almost_linear_is_not_taken_for_linear(tiny_model: str) -
     assert bent.linear_head is None
 
 
+@pytest.mark.parametrize(
+    ("name", "layer", "pooled"),
+    [
+        ("mobilenet_v3_small", None, True),  # a hidden layer after the pooling
+        ("convnext_tiny", None, True),  # a norm after the pooling, signed maps
+        ("resnet18", "layer3", False),  # a convolution before it
+    ],
+)
+def test_heads_that_read_means_alone_are_found(name: str, layer: str | None, pooled: bool) -> None:
+    from torchvision.models import get_model
+
+    module = get_model(name, num_classes=7)
+    classifier = Classifier(
+        module, preprocessing=SMALL, layer=layer, device="cpu", precision="float32"
+    )
+    assert classifier.linear_head is None
+    assert (classifier.pooled_head is not None) is pooled
+    if classifier.pooled_head is not None:
+        said = classifier.activations(pictures(64))
+        means = said.maps.mean((2, 3))
+        if said.negative is not None:
+            means = means - said.negative.mean((2, 3))
+        expected = classifier.head_of(said)
+        assert torch.allclose(classifier.pooled_head(means), expected, atol=1e-4)
+
+
 def test_a_branch_beside_the_trunk_cannot_be_cut() -> None:
     class Beside(nn.Module):
         def __init__(self) -> None:

@@ -70,6 +70,29 @@ def test_sampled_sobol_agrees_with_the_closed_form() -> None:
         assert (errors < 0.05).all()
 
 
+def test_a_head_after_pooling_answers_to_means_as_to_maps() -> None:
+    values, dictionary, weight = linear_case()
+    design = SobolDesign.draw(R, 32)
+
+    def of_means(means: Tensor) -> Tensor:
+        return (means @ weight).tanh()
+
+    at_maps = sobol_total(lambda a: of_means(a.mean((2, 3))), values, dictionary, design, batch=7)
+    at_means = sobol_total(of_means, values.mean((1, 2)), dictionary, design)
+    assert torch.allclose(at_maps[0], at_means[0], atol=1e-5)
+    assert torch.allclose(at_maps[1], at_means[1], atol=1e-5)
+
+
+def test_totals_of_many_images_are_those_of_each() -> None:
+    design = SobolDesign.draw(R, 32)
+    answers = torch.rand(4, len(design.masks), generator=torch.Generator().manual_seed(3))
+    answers[2] = 5.0  # nothing matters
+    together = torch.stack(design.totals(answers))
+    one_by_one = torch.stack([torch.stack(design.totals(row)) for row in answers], dim=1)
+    assert torch.allclose(together, one_by_one, rtol=1e-9)
+    assert together[:, 2].abs().max() == 0
+
+
 def test_sobol_of_a_product_matches_its_analytic_indices() -> None:
     # f = m1·m2 with uniform masks: V = 7/144, each total index 4/7; the third does nothing.
     def logit(maps: Tensor) -> Tensor:
