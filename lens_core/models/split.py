@@ -192,7 +192,7 @@ def _try_split(module: nn.Module, name: str, input_px: int, fixed_input: bool) -
         return "takes no part in the forward pass"
     if not isinstance(output, Tensor):
         return "answers with something else than one tensor; choose a block of the network"
-    layout = Layout.of(output, _prefix_hint(module))
+    layout = layout_of(module, output)
     if layout is None:
         return f"its output of shape {tuple(output.shape)} is no map; choose an earlier layer"
     small = [] if fixed_input else [64]
@@ -234,7 +234,7 @@ def _trace(module: nn.Module, input_px: int) -> list[tuple[str, Tensor]]:
             continue
 
         def note(_m: nn.Module, _i: object, output: object, name: str = name) -> None:
-            if isinstance(output, Tensor) and Layout.of(output, _prefix_hint(module)):
+            if isinstance(output, Tensor) and layout_of(module, output):
                 seen.append((name, output))
 
         handles.append(layer.register_forward_hook(note))
@@ -250,7 +250,7 @@ def list_layers(module: nn.Module, input_px: int) -> tuple[LayerInfo, ...]:
     """Every layer that gives a map, in order of execution."""
     found = {}
     for name, output in _trace(module, input_px):
-        layout = Layout.of(output, _prefix_hint(module))
+        layout = layout_of(module, output)
         assert layout is not None
         _, channels, height, width = layout.to_maps(output)[0].shape
         found[name] = LayerInfo(name, channels, height, width)
@@ -266,7 +266,7 @@ def default_layer(module: nn.Module, input_px: int, fixed_input: bool) -> str:
     modules = dict(module.named_modules())
     groups: dict[int, list[str]] = {}
     for name, output in _trace(module, input_px):
-        layout = Layout.of(output, _prefix_hint(module))
+        layout = layout_of(module, output)
         assert layout is not None
         if layout.to_maps(output)[0].shape[-1] == 1:
             continue
@@ -292,6 +292,11 @@ def _unknown_layer(module: nn.Module, name: str, input_px: int) -> str:
     names = [layer.name for layer in list_layers(module, input_px)]
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names[-3:]
     return f"--layer {name}: the model has no such layer; nearest: " + ", ".join(near)
+
+
+def layout_of(module: nn.Module, output: Tensor) -> Layout | None:
+    """How one of the network's layers laid out its answer; None if it is no map."""
+    return Layout.of(output, _prefix_hint(module))
 
 
 def _prefix_hint(module: nn.Module) -> int | None:
