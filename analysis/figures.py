@@ -88,7 +88,7 @@ def accuracy_figure(
     labels : condition → what readers call it, in the order of the axis.
     join : column whose equal values are joined by a line (people who met several conditions).
     """
-    figure, axes = _start(theme, len(labels))
+    figure, axes = start_axes(theme, len(labels))
     chance = summary["chance"].dropna()
     if len(chance):
         axes.axhline(float(chance.mean()), color=theme.ink_soft, lw=0.8, ls=(0, (4, 3)), zorder=1)
@@ -120,7 +120,7 @@ def response_time_figure(
     points : ``condition`` and ``geometric_mean_ms``, one row a person.
     summary : one row a condition: ``condition``, ``geometric_mean_ms``, ``low``, ``high``.
     """
-    figure, axes = _start(theme, len(labels))
+    figure, axes = start_axes(theme, len(labels))
     seconds = points.assign(seconds=points["geometric_mean_ms"] / 1000)
     means = summary.assign(
         seconds=summary["geometric_mean_ms"] / 1000,
@@ -156,7 +156,7 @@ def psychometric_figure(
         ``condition``.
     groups : each large point holds one of so many equal parts of a condition's answers.
     """
-    figure, axes = _start(theme, 1, width=COLUMN_IN)
+    figure, axes = start_axes(theme, 1, width=COLUMN_IN)
     for position, name in enumerate(labels):
         own = trials[trials["condition"] == name]
         if own.empty:
@@ -211,7 +211,7 @@ class Shown:
         return render(self.figure, "png")
 
 
-def _start(theme: Theme, n_conditions: int, width: float | None = None) -> tuple[Figure, Any]:
+def start_axes(theme: Theme, n_conditions: int, width: float | None = None) -> tuple[Figure, Any]:
     """An empty figure in the theme's colours; wide if there are many conditions."""
     if width is None:
         width = COLUMN_IN if n_conditions <= 4 else PAGE_IN

@@ -17,6 +17,7 @@ Sources: Liang and Zeger (1986), Biometrika 73; Mancl and DeRouen (2001), Biomet
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -139,7 +140,8 @@ def fit_gee(
     reduced = people < FEW_PEOPLE if bias_reduced is None else bias_reduced
     structure = sm.cov_struct.Exchangeable()
     model = sm.GEE(answers, design, groups=who, family=sm.families.Binomial(), cov_struct=structure)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # separation is told below, in words
         found = model.fit(maxiter=200, ctol=1e-9, cov_type="bias_reduced" if reduced else "robust")
     beta = np.asarray(found.params, dtype=float)
     if not np.isfinite(beta).all() or np.abs(design @ beta).max() > SEPARATED:

@@ -98,7 +98,7 @@ def learning_curve(
     >>> learning_curve(trials, cluster="participant", step_trials=2).table["accuracy"].tolist()
     [0.25, 0.75]
     """
-    used = _in_order(trials, cluster, ["session"] if by_session else [])
+    used = _in_order(trials, cluster, "session" if by_session else "trial")
     if by_session:
         used["step"] = used["session"]
     else:
@@ -154,7 +154,7 @@ def trials_to_criterion(
     """
     if not 1 <= n_correct <= window:
         raise AnalysisError(f"n_correct must lie between 1 and the window ({window})")
-    used = _in_order(trials, cluster, [])
+    used = _in_order(trials, cluster, "trial")
     records = []
     for (who, name), own in used.groupby([cluster, "condition"], observed=True):
         right = own["correct"].to_numpy(dtype=float)
@@ -251,7 +251,7 @@ def _median_row(name: str, group: Floats, curve: pd.DataFrame) -> dict[str, obje
     }
 
 
-def _in_order(trials: pd.DataFrame, cluster: str, further: Sequence[str]) -> pd.DataFrame:
-    require_columns(trials, [cluster, "condition", "trial", "correct", *further])
-    answered = trials[trials["correct"].notna()]
-    return answered.sort_values([cluster, "trial"], kind="stable").copy()
+def _in_order(trials: pd.DataFrame, cluster: str, place: str) -> pd.DataFrame:
+    require_columns(trials, [cluster, "condition", place, "correct"])
+    answered = trials[trials["correct"].notna() & trials[place].notna()]
+    return answered.sort_values([cluster, place], kind="stable").copy()

@@ -1,0 +1,205 @@
+"""Figures of the programmes: courses over sessions or layers, rows with intervals, and planes.
+
+Raw people (or tasks, or drawings) are always visible; intervals are explained in the captions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from analysis.figures import COLUMN_IN, LIGHT, PAGE_IN, RASTER_ABOVE, Theme, start_axes
+
+SPREAD = 0.5
+"""Share of the space between two places on the axis that the groups take up."""
+
+
+def course_figure(
+    points: pd.DataFrame,
+    summary: pd.DataFrame,
+    labels: Mapping[str, str],
+    theme: Theme = LIGHT,
+    *,
+    x: str,
+    group: str,
+    x_label: str,
+    y_label: str = "Accuracy",
+    value: str = "accuracy",
+    chance: float | None = None,
+) -> Figure:
+    """How a value goes over ordered places (sessions, layers), one line a group.
+
+    Parameters
+    ----------
+    points : ``x``, ``group``, ``value``, one row a person.
+    summary : ``x``, ``group``, ``value``, ``low``, ``high``.
+    labels : group → what readers call it, in order.
+    """
+    places = list(dict.fromkeys(summary[x]))
+    names = [name for name in labels if name in set(summary[group])]
+    figure, axes = start_axes(theme, 1, width=PAGE_IN if len(names) > 4 else COLUMN_IN)
+    where = {place: at for at, place in enumerate(places)}
+    step = SPREAD / max(len(names), 1)
+    for position, name in enumerate(names):
+        shift = (position - (len(names) - 1) / 2) * step
+        colour = theme.colour(position)
+        raw = points[points[group] == name]
+        axes.scatter(
+            raw[x].map(where).to_numpy(dtype=float) + shift + _jitter(len(raw), step), raw[value],
+            s=6, color=colour, alpha=0.35 * theme.dot_alpha, lw=0, zorder=2,
+            rasterized=len(raw) > RASTER_ABOVE,
+        )  # fmt: skip
+        own = summary[summary[group] == name]
+        at = own[x].map(where).to_numpy(dtype=float) + shift
+        for left, low, high in zip(at, own["low"], own["high"], strict=True):
+            if np.isfinite(low) and np.isfinite(high):
+                axes.plot([left, left], [low, high], color=colour, lw=1.6, zorder=5)
+        axes.plot(at, own[value], color=colour, lw=1.2, zorder=4)
+        axes.scatter(
+            at, own[value], s=26, marker="D", color=colour, edgecolor=theme.ground, lw=0.8,
+            zorder=6, label=labels[name],
+        )  # fmt: skip
+    _chance(axes, chance, theme)
+    axes.set_xticks(range(len(places)), [str(place) for place in places])
+    axes.set_xlim(-0.5, len(places) - 0.5)
+    axes.set_ylim(-0.03, 1.03)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    _legend(figure, axes, theme, len(names))
+    return figure
+
+
+def row_figure(
+    summary: pd.DataFrame,
+    theme: Theme = LIGHT,
+    *,
+    value: str,
+    name: str,
+    x_label: str,
+    labels: Mapping[str, str] | None = None,
+    points: pd.DataFrame | None = None,
+    neutral: float | None = None,
+    neutral_word: str = "",
+    percent: bool = False,
+    colour_by: str | None = None,
+) -> Figure:
+    """One row a condition or task: value, interval, and raw people where they are given.
+
+    Parameters
+    ----------
+    summary : ``name``, ``value``, and ``low``, ``high`` if there are intervals; first row on top.
+    points : ``name`` and ``value``, one row a person.
+    neutral : where a line is drawn (no effect, chance), with ``neutral_word`` beside it.
+    colour_by : column of ``summary`` whose values tell the colour.
+    """
+    shown = labels or {}
+    figure, axes = start_axes(theme, 1, width=COLUMN_IN if len(summary) <= 12 else PAGE_IN)
+    figure.set_figheight(max(2.0, 0.75 + 0.26 * min(len(summary), 8) + 0.14 * max(
+        len(summary) - 8, 0)))  # fmt: skip
+    names = summary[name].astype(str).tolist()
+    kinds = list(dict.fromkeys(summary[colour_by])) if colour_by else []
+    for position, (_, row) in enumerate(summary.iterrows()):
+        colour = theme.colour(kinds.index(row[colour_by]) if colour_by else position)
+        if points is not None:
+            raw = points.loc[points[name].astype(str) == names[position], value]
+            axes.scatter(
+                raw, position + _jitter(len(raw), 0.5), s=6, color=colour,
+                alpha=0.5 * theme.dot_alpha, lw=0, zorder=2, rasterized=len(points) > RASTER_ABOVE,
+            )  # fmt: skip
+        if "low" in summary and np.isfinite(row["low"]) and np.isfinite(row["high"]):
+            axes.plot([row["low"], row["high"]], [position] * 2, color=theme.ink, lw=1.4, zorder=5)
+        axes.scatter(
+            [row[value]], [position], s=26, marker="D", color=colour, edgecolor=theme.ink,
+            lw=0.8, zorder=6,
+        )  # fmt: skip
+    if neutral is not None:
+        axes.axvline(neutral, color=theme.ink_soft, lw=0.8, ls=(0, (4, 3)), zorder=1)
+        axes.text(
+            neutral, 1.005, neutral_word, va="bottom", ha="center", fontsize=7,
+            transform=axes.get_xaxis_transform(), color=theme.ink_soft,
+        )  # fmt: skip
+    if colour_by and len(kinds) > 1:
+        for place, kind in enumerate(kinds):
+            axes.scatter([], [], marker="D", s=26, color=theme.colour(place), label=str(kind))
+        _legend(figure, axes, theme, len(kinds))
+    small = 7.5 if len(names) <= 20 else 6
+    axes.set_yticks(range(len(names)), [shown.get(one, one) for one in names], fontsize=small)
+    axes.set_ylim(len(names) - 0.5, -0.6)
+    axes.grid(axis="y", visible=False)
+    axes.grid(axis="x", color=theme.line, lw=0.6, zorder=0)
+    if percent:
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    axes.set_xlabel(x_label)
+    return figure
+
+
+def plane_figure(
+    points: pd.DataFrame,
+    theme: Theme = LIGHT,
+    *,
+    x: str,
+    y: str,
+    group: str,
+    labels: Mapping[str, str],
+    x_label: str,
+    y_label: str,
+    named: bool = False,
+    percent: Sequence[str] = (),
+) -> Figure:
+    """Points in a plane, one colour a group; each with its name beside it if ``named``."""
+    figure, axes = start_axes(theme, 1, width=COLUMN_IN)
+    names = [name for name in labels if name in set(points[group])]
+    for position, name in enumerate(names):
+        own = points[points[group] == name]
+        axes.scatter(
+            own[x], own[y], s=40 if named else 12, marker="D" if named else "o",
+            color=theme.colour(position), alpha=1.0 if named else theme.dot_alpha, lw=0,
+            label=labels[name], zorder=3, rasterized=len(points) > RASTER_ABOVE,
+        )  # fmt: skip
+        if named:
+            for _, row in own.iterrows():
+                axes.annotate(
+                    labels[name], (row[x], row[y]), xytext=(5, 4), textcoords="offset points",
+                    fontsize=7, color=theme.ink,
+                )  # fmt: skip
+    axes.margins(0.15)
+    for axis, which in ((axes.xaxis, "x"), (axes.yaxis, "y")):
+        if which in percent:
+            axis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    if not named:
+        _legend(figure, axes, theme, len(names))
+    return figure
+
+
+def _jitter(n: int, width: float) -> Any:
+    """Even, not random: the same data give the same picture (golden-ratio sequence)."""
+    return ((np.arange(n) * 0.6180339887) % 1 - 0.5) * 0.7 * width
+
+
+def _chance(axes: Any, chance: float | None, theme: Theme) -> None:
+    if chance is None or not np.isfinite(chance):
+        return
+    axes.axhline(chance, color=theme.ink_soft, lw=0.8, ls=(0, (4, 3)), zorder=1)
+    axes.text(
+        -0.48, chance - 0.012, "chance", va="top", ha="left", fontsize=7, color=theme.ink_soft
+    )
+
+
+def _legend(figure: Figure, axes: Any, theme: Theme, entries: int) -> None:
+    if entries < 2:
+        return
+    columns = min(entries, 4 if figure.get_figwidth() > COLUMN_IN else 2)
+    legend = figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside upper center", ncols=columns,
+        frameon=False, fontsize=7.5, handletextpad=0.3, columnspacing=1.2,
+    )  # fmt: skip
+    for text in legend.get_texts():
+        text.set_color(theme.ink)
