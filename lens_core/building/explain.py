@@ -7,10 +7,12 @@ Elsewhere values are those of the positions, and contributions are gradient×inp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lens_core.atlas import DictionaryFit, DictionaryInfo, LensError, Track
@@ -35,6 +37,25 @@ NON_LINEAR = "gradient × value"
 
 
 @dataclass(frozen=True)
+class SharedRows:
+    """What a class keeps of a shared dictionary besides the rows that it shows.
+
+    Attributes
+    ----------
+    rows
+        The rows of the shared dictionary that the class shows, in the order of its own.
+    contributions
+        (n_used, all rows), which place the images.
+    arrays
+        What is stored for the closing pass over all classes, by name.
+    """
+
+    rows: tuple[int, ...]
+    contributions: Tensor
+    arrays: Mapping[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
 class Explained:
     """One dictionary of one class; n counts all the folder's images, n_used those in use.
 
@@ -50,6 +71,9 @@ class Explained:
         (n_used, r, h, w) float16 concept values of the positions.
     basis
         What encodes with it.
+    shared
+        Of a dictionary that all classes share; then r counts the rows that the class shows, while
+        `basis` has all of them.
     """
 
     info: DictionaryInfo
@@ -62,9 +86,10 @@ class Explained:
     maps: Tensor
     shares: Shares
     summaries: ConceptSummaries
-    sobol: Tensor
+    sobol: Tensor | None
     sobol_error: Tensor | None
     fit: DictionaryFit
+    shared: SharedRows | None = None
 
 
 @dataclass
@@ -146,24 +171,15 @@ def _apply(
         rebuilt = torch.einsum("nrhw,rd->ndhw", spatial[fit], state.basis.dictionary)
         state.squared_error += float((maps[fit] - rebuilt).double().square().sum())
         state.squared_norm += float(maps[fit].double().square().sum())
-    head = classifier.linear_head
-    if head is not None:
-        with torch.no_grad():
-            pooled = maps.mean(dim=(2, 3))
-            codes = spatial.mean(dim=(2, 3))
-            if settings.fit_on == "crops":
-                codes = state.basis.encode(pooled)
-            omega = state.basis.dictionary @ head.weight[images.class_id]
-            contributions = codes * omega
-            bias = head.bias[images.class_id].expand(len(codes))
-    else:
-        codes = spatial.mean(dim=(2, 3))
+    codes, contributions, bias = attribute(
+        classifier, images.class_id, state.basis, activations, spatial, settings
+    )
+    if classifier.linear_head is None:
         where = torch.arange(rows.start, rows.start + len(maps)).tolist()
 
-        def logit(x: Tensor, of: Activations = activations) -> Tensor:
+        def logit(x: Tensor, of: Activations) -> Tensor:
             return logit_of(classifier, images.class_id, x, of)
 
-        contributions, bias = gradient_input(logit, spatial, state.basis.dictionary)
         design = SobolDesign.draw(
             len(state.basis.dictionary), settings.sobol_designs, settings.seed
         )
@@ -183,6 +199,40 @@ def _apply(
     state.contributions.append(contributions.cpu())
     state.bias.append(bias.cpu())
     state.maps.append(spatial[used.to(spatial.device)].half().cpu())
+
+
+def attribute(
+    classifier: Classifier,
+    class_id: int,
+    basis: Factorization,
+    activations: Activations,
+    spatial: Tensor,
+    settings: BuildSettings,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What makes up the class's logit of n images.
+
+    Parameters
+    ----------
+    spatial
+        (n, r, h, w) concept values of the positions of `activations`.
+
+    Returns
+    -------
+    concept values (n, r), contributions (n, r) in units of the logit, and biases (n,).
+    """
+    head = classifier.linear_head
+    codes = spatial.mean(dim=(2, 3))
+    if head is None:
+
+        def logit(x: Tensor) -> Tensor:
+            return logit_of(classifier, class_id, x, activations)
+
+        return codes, *gradient_input(logit, spatial, basis.dictionary)
+    with torch.no_grad():
+        if settings.fit_on == "crops":
+            codes = basis.encode(activations.maps.mean(dim=(2, 3)))
+        contributions = codes * (basis.dictionary @ head.weight[class_id])
+        return codes, contributions, head.bias[class_id].expand(len(codes))
 
 
 def _conclude(

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
-from lens_core.atlas.schema import Basis, Frozen, JsonValue
+from lens_core.atlas.schema import Basis, Frozen, JsonValue, Scope
 
 Method = Literal[
     "nmf",
@@ -31,9 +31,27 @@ METHODS: tuple[str, ...] = get_args(Method)
 class BuildSettings(Frozen):
     """Settings of a build. All of them are written into the atlas."""
 
-    concepts: int = Field(10, ge=1, le=1000, description="r, concepts a class and dictionary")
+    concepts: int = Field(10, ge=1, le=65536, description="r, concepts of a dictionary")
     method: Method = "nmf"
     bases: tuple[Basis, ...] = Field(("concepts",), min_length=1)
+    scopes: tuple[Scope, ...] = Field(
+        ("class",), min_length=1, description="dictionaries of each class, one for all, or both"
+    )
+    class_concepts: int = Field(
+        10, ge=1, le=1000, description="concepts of a shared dictionary that a class shows"
+    )
+    shared_rows: int = Field(
+        65_536,
+        ge=1,
+        description="activations that a shared dictionary is fitted on, classes alike; bounds its "
+        "memory, half a gigabyte for 2,048 channels",
+    )
+    shared_visualizations: int | None = Field(
+        None,
+        ge=0,
+        description="visualizations of a shared dictionary, of the concepts that matter most; "
+        "None: of all that live",
+    )
     fit_on: Literal["crops", "maps"] = "crops"
     select: Literal["predicted", "labelled"] = "predicted"
     held_out: float = Field(

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
 from lens_core import crops
 from lens_core.atlas import Alignment, ClassInfo, ClassWriter, ConceptInfo
@@ -80,7 +81,8 @@ def _image_table(
     images: ClassImages, main: Explained, names: Sequence[str], settings: BuildSettings
 ) -> pd.DataFrame:
     used = images.used
-    places = image_positions(_shares(main, images), settings.seed)
+    counted = main.contributions if main.shared is None else main.shared.contributions
+    places = image_positions(_shares(counted, images), settings.seed)
     files = [file for file, mine in zip(images.files, used.tolist(), strict=True) if mine]
     return pd.DataFrame(
         {
@@ -109,10 +111,10 @@ def _crop_table(n_images: int, boxes: NDArray[np.float64]) -> pd.DataFrame:
     )
 
 
-def _shares(one: Explained, images: ClassImages) -> NDArray[np.float32]:
+def _shares(contributions: Tensor, images: ClassImages) -> NDArray[np.float32]:
     """Contributions as shares of each image's logit, their sign kept where that is negative."""
     logit = images.logit[images.used].abs().clamp(min=1e-6)
-    return (one.contributions / logit[:, None]).float().numpy()
+    return (contributions / logit[:, None]).float().numpy()
 
 
 def _arrays(explained: Sequence[Explained], images: ClassImages) -> dict[str, NDArray[np.generic]]:
@@ -121,8 +123,10 @@ def _arrays(explained: Sequence[Explained], images: ClassImages) -> dict[str, ND
         arrays[f"{one.info.id}/dictionary"] = one.dictionary.float().numpy()
         arrays[f"{one.info.id}/crop_values"] = one.crop_values.float().numpy()
         arrays[f"{one.info.id}/image_values"] = one.image_values.float().numpy()
-        arrays[f"{one.info.id}/contributions"] = _shares(one, images)
+        arrays[f"{one.info.id}/contributions"] = _shares(one.contributions, images)
         arrays[f"{one.info.id}/maps"] = one.maps.numpy()
+        for name, array in (one.shared.arrays if one.shared else {}).items():
+            arrays[f"{one.info.id}/{name}"] = array
     return arrays
 
 
@@ -160,7 +164,7 @@ def _concepts(
                 index=row,
                 dictionary=one.info.id,
                 importance=float(importance[row]),
-                sobol_total=float(one.sobol[row]),
+                sobol_total=None if one.sobol is None else float(one.sobol[row]),
                 sobol_total_se=None if one.sobol_error is None else float(one.sobol_error[row]),
                 prevalence=one.summaries.prevalence[row],
                 reliability=one.summaries.reliability[row],
@@ -174,6 +178,7 @@ def _concepts(
                 ),
                 crops=tuple(pictures),
                 crop_rows=tuple(strongest),
+                row=one.shared.rows[row] if one.shared else None,
             )
         )
     return concepts

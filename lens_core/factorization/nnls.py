@@ -9,6 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+_GRAM_NUMBERS = 2**26
+"""Numbers in the matrices of all rows' supports that are solved at once; bounds memory."""
+
 
 def sweep(values: Tensor, gram: Tensor, cross: Tensor) -> None:
     """One round of exact coordinate updates, in place (HALS; Cichocki & Phan 2009).
@@ -69,8 +72,9 @@ def masked_gram(gram: Tensor, support: Tensor) -> Tensor:
     return inside + torch.diag_embed(1.0 - mask)
 
 
-def _polished(codes: Tensor, gram: Tensor, cross: Tensor, chunk: int = 4096) -> Tensor:
+def _polished(codes: Tensor, gram: Tensor, cross: Tensor) -> Tensor:
     """Replace codes by the exact solution on their support where that stays feasible."""
+    chunk = max(1, min(4096, _GRAM_NUMBERS // gram.numel()))
     for start in range(0, len(codes), chunk):
         rows = slice(start, start + chunk)
         support = codes[rows] > 0
