@@ -111,7 +111,7 @@ def _row(
 ) -> dict[str, object]:
     r, p = permutation_correlation(x, y, rng)
     half = float(special.ndtri(0.5 + level / 2)) * np.sqrt(inflation / (len(np.asarray(x)) - 3))
-    z = np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12))
+    z = np.arctanh(r) if abs(r) < 1 - 1e-9 else np.nan  # a perfect order has no spread
     return {
         kind: r,
         f"{kind}_low": float(np.tanh(z - half)),

@@ -6,9 +6,8 @@ with Λ (q, q) lower triangular. In units of standard normal u = (Λ⁻¹ b, c /
 
     log L(β, Λ, τ) ≈ log p(y | û) − |û|²/2 − log|H|/2,   H = I + (ZΛ)ᵀ W (ZΛ),  W = diag(p(1 − p))
 
-û, the mode, is found by Newton's method for every β, Λ and τ, which are then moved together. H is
-never formed: people are independent given the items, so their (q, q) blocks are taken out first and
-what is left has the size of the items. Standard errors come from the curvature of log L.
+û, the mode, is found by Newton's method for every β, Λ and τ, which are then moved together
+(:mod:`analysis.laplace`). Standard errors come from the curvature of log L.
 
 Effects are *conditional*: odds ratios for one person and one item, further from 1 than the marginal
 ones of :mod:`analysis.gee`. The z test claims a little too often with few items (about .07 instead
@@ -37,19 +36,15 @@ from analysis.crossed import (
     random_design,
     start_theta,
 )
+from analysis.laplace import Laplace, inverse_curvature
 from analysis.people import require_columns
 
 Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
 MOST_TRIALS = 100_000
 """Above this number of answers the model is not fitted unless asked for."""
 CROSSED = "crossed mixed logit (Laplace)"
-NEWTON_STEPS = 60
-SETTLED = 1e-9
 ZERO = 1e-3
 """A standard deviation up to this is told as zero."""
-STEP = 1e-4
-"""Of the central differences that give the curvature."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +57,17 @@ class GlmmFit(CrossedFit):
     """
 
     item_sd: float
+
+    @property
+    def n_parameters(self) -> int:
+        """Coefficients, and entries of people's covariance and of the items' variance."""
+        q = len(self.participant_covariance)
+        return len(self.names) + q * (q + 1) // 2 + (self.n_items > 0)
+
+    @property
+    def aic(self) -> float:
+        """−2 log L + 2 parameters (Akaike 1974)."""
+        return -2 * self.log_likelihood + 2 * self.n_parameters
 
 
 @dataclass(frozen=True)
@@ -83,89 +89,6 @@ class CrossedComparisons:
     def to_frame(self) -> pd.DataFrame:
         """The comparisons."""
         return self.table
-
-
-class _Laplace:
-    """The approximated log-likelihood of one data set, as a function of its parameters."""
-
-    def __init__(self, x: Floats, y: Floats, z: Floats, who: Codes, item: Codes | None) -> None:
-        self.x, self.y, self.z, self.who, self.item = x, y, z, who, item
-        self.n, self.k = x.shape
-        self.q = z.shape[1]
-        self.people = int(who.max()) + 1
-        self.items = int(item.max()) + 1 if item is not None else 0
-        self.lower = np.tril_indices(self.q)
-        self.n_theta = len(self.lower[0]) + (item is not None)
-        self.u = np.zeros((self.people, self.q))
-        self.v = np.zeros(self.items)
-
-    def unpack(self, parameters: Floats) -> tuple[Floats, float, Floats]:
-        """Λ, τ and β."""
-        factor = np.zeros((self.q, self.q))
-        factor[self.lower] = parameters[: len(self.lower[0])]
-        tau = float(parameters[self.n_theta - 1]) if self.item is not None else 0.0
-        return factor, tau, parameters[self.n_theta :]
-
-    def loss(self, parameters: Floats) -> float:
-        """−log L / n."""
-        factor, tau, beta = self.unpack(parameters)
-        fixed, scaled = self.x @ beta, self.z @ factor
-        best = self._joint(fixed, scaled, tau, self.u, self.v)
-        for _ in range(NEWTON_STEPS):
-            du, dv, log_det = self._newton(fixed, scaled, tau)
-            size = 1.0
-            while True:
-                u, v = self.u + size * du, self.v + size * dv
-                value = self._joint(fixed, scaled, tau, u, v)
-                if value >= best - 1e-10 * abs(best) or size < 1e-6:
-                    break
-                size /= 2
-            self.u, self.v, best = u, v, value
-            largest = max(np.abs(du).max(), np.abs(dv).max() if len(dv) else 0.0)
-            if largest < SETTLED:
-                break
-        return float(-(best - log_det / 2) / self.n)
-
-    def _predict(self, fixed: Floats, scaled: Floats, tau: float, u: Floats, v: Floats) -> Floats:
-        eta = fixed + (scaled * u[self.who]).sum(axis=1)
-        return np.asarray(eta if self.item is None else eta + tau * v[self.item])
-
-    def _joint(self, fixed: Floats, scaled: Floats, tau: float, u: Floats, v: Floats) -> float:
-        eta = self._predict(fixed, scaled, tau, u, v)
-        return float((self.y * eta - np.logaddexp(0, eta)).sum() - ((u**2).sum() + v @ v) / 2)
-
-    def _newton(self, fixed: Floats, scaled: Floats, tau: float) -> tuple[Floats, Floats, float]:
-        """Step of u and v, and log|H|, people's blocks taken out first."""
-        p = special.expit(self._predict(fixed, scaled, tau, self.u, self.v))
-        w, rest = p * (1 - p), self.y - p
-        blocks = np.empty((self.people, self.q, self.q))
-        gradient = np.empty((self.people, self.q))
-        for a in range(self.q):
-            gradient[:, a] = self._by_person(rest * scaled[:, a])
-            for b in range(a + 1):
-                blocks[:, a, b] = blocks[:, b, a] = self._by_person(w * scaled[:, a] * scaled[:, b])
-        gradient -= self.u
-        blocks += np.eye(self.q)
-        inverse = np.linalg.inv(blocks)
-        log_det = float(np.linalg.slogdet(blocks)[1].sum())
-        if self.item is None:
-            return np.einsum("pab,pb->pa", inverse, gradient), self.v, log_det
-        both = self.who * self.items + self.item
-        size = self.people * self.items
-        cross = np.stack(
-            [np.bincount(both, w * scaled[:, a] * tau, minlength=size) for a in range(self.q)]
-        )
-        cross = cross.reshape(self.q, self.people, self.items).transpose(1, 0, 2)
-        solved = inverse @ cross
-        own = np.bincount(self.item, w, minlength=self.items) * tau**2 + 1
-        schur = np.diag(own) - np.tensordot(cross, solved, axes=([0, 1], [0, 1]))
-        to_items = tau * np.bincount(self.item, rest, minlength=self.items) - self.v
-        dv = np.linalg.solve(schur, to_items - np.einsum("pai,pa->i", solved, gradient))
-        du = np.einsum("pab,pb->pa", inverse, gradient) - solved @ dv
-        return du, dv, log_det + float(np.linalg.slogdet(schur)[1])
-
-    def _by_person(self, values: Floats) -> Floats:
-        return np.asarray(np.bincount(self.who, values, minlength=self.people), dtype=np.float64)
 
 
 def fit_crossed_glmm(
@@ -203,15 +126,15 @@ def fit_crossed_glmm(
     design, answers = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     start = maximum_likelihood(design, answers)
     z = random_design(len(design), slopes)
-    model = _Laplace(
+    model = Laplace(
         design, answers, z, codes(participants), None if items is None else codes(items)
     )
     theta, bounds = start_theta(z.shape[1], items=items is not None, value=0.5)
     bounds += [(None, None)] * model.k
     found = optimize.minimize(
-        model.loss,
+        model.loss_and_gradient,
         np.concatenate([theta, start]),
-        jac="3-point",
+        jac=True,
         bounds=bounds,
         method="L-BFGS-B",
         options={"ftol": 1e-14, "gtol": 1e-8, "maxiter": 500},
@@ -224,7 +147,7 @@ def fit_crossed_glmm(
     if not np.isfinite(value) or np.abs(np.asarray(found.jac)[free]).max() > 1e-3:
         raise NotEstimable("the mixed model did not settle")
     scales = np.append(np.diag(factor), [tau] if items is not None else [])
-    covariance = _inverse_curvature(model, parameters, free)[-model.k :, -model.k :]
+    covariance = inverse_curvature(model, parameters, free)[-model.k :, -model.k :]
     return GlmmFit(
         names=tuple(names) if names is not None else tuple(f"x{i}" for i in range(model.k)),
         coefficients=beta,
@@ -237,24 +160,6 @@ def fit_crossed_glmm(
         n_items=model.items,
         singular=bool((scales <= ZERO).any()),
     )
-
-
-def _inverse_curvature(model: _Laplace, parameters: Floats, free: Sequence[int]) -> Floats:
-    """Inverse of the Hessian of −log L; parameters at zero are held there."""
-    size = len(free)
-    moves = np.eye(len(parameters))[list(free)] * STEP
-    centre = model.loss(parameters)
-    hessian = np.empty((size, size))
-    for i in range(size):
-        for j in range(i + 1):
-            if i == j:
-                around = model.loss(parameters + moves[i]) + model.loss(parameters - moves[i])
-                hessian[i, i] = (around - 2 * centre) / STEP**2
-                continue
-            same = sum(model.loss(parameters + s * (moves[i] + moves[j])) for s in (1, -1))
-            apart = sum(model.loss(parameters + s * (moves[i] - moves[j])) for s in (1, -1))
-            hessian[i, j] = hessian[j, i] = (same - apart) / (4 * STEP**2)
-    return np.asarray(np.linalg.inv(hessian * model.n))
 
 
 def compare_conditions_mixed(

@@ -103,9 +103,11 @@ def row_figure(
     figure.set_figheight(max(2.0, 0.75 + 0.26 * min(len(summary), 8) + 0.14 * max(
         len(summary) - 8, 0)))  # fmt: skip
     names = summary[name].astype(str).tolist()
+    places = {one: at for at, one in enumerate(shown or names)}  # a condition keeps its colour
     kinds = list(dict.fromkeys(summary[colour_by])) if colour_by else []
     for position, (_, row) in enumerate(summary.iterrows()):
-        colour = theme.colour(kinds.index(row[colour_by]) if colour_by else position)
+        place = kinds.index(row[colour_by]) if colour_by else places.get(names[position], 0)
+        colour = theme.colour(place)
         if points is not None:
             raw = points.loc[points[name].astype(str) == names[position], value]
             axes.scatter(
@@ -125,8 +127,8 @@ def row_figure(
             transform=axes.get_xaxis_transform(), color=theme.ink_soft,
         )  # fmt: skip
     if colour_by and len(kinds) > 1:
-        for place, kind in enumerate(kinds):
-            axes.scatter([], [], marker="D", s=26, color=theme.colour(place), label=str(kind))
+        for at, kind in enumerate(kinds):
+            axes.scatter([], [], marker="D", s=26, color=theme.colour(at), label=str(kind))
         _legend(figure, axes, theme, len(kinds))
     small = 7.5 if len(names) <= 20 else 6
     axes.set_yticks(range(len(names)), [shown.get(one, one) for one in names], fontsize=small)

@@ -78,12 +78,14 @@ def meta_predictor(
     >>> trials["correct"] = (rng.random(420) < np.repeat([0.6, 0.8], 210)).astype(int)
     >>> found = meta_predictor(trials, cluster="participant", rng=rng, n_resamples=200)
     >>> found["utility"].query("session == 'all'")["utility"].round(2).tolist()
-    [1.31]
+    [1.37]
     """
     require_columns(trials, [cluster, "condition", "session", "correct"])
-    used = trials[trials["correct"].notna()]
+    used = trials[trials["correct"].notna() & trials["session"].notna()]
     if used.empty:
         raise NotEstimable("there are no answers")
+    if (used["session"] % 1 == 0).all():
+        used = used.assign(session=used["session"].astype(int))
     present = set(used["condition"])
     names = [name for name in (order or sorted(present)) if name in present]
     base = _baseline(names, reference)

@@ -10,8 +10,8 @@ import analysis
 
 MODULES = [
     module.name
-    for module in pkgutil.iter_modules(analysis.__path__, "analysis.")
-    if not module.ispkg
+    for module in pkgutil.walk_packages(analysis.__path__, "analysis.")
+    if not module.ispkg and ".notebooks" not in module.name
 ]
 
 
