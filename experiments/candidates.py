@@ -134,7 +134,7 @@ def read_universes(
                 )
     if not universes:
         raise LensError(
-            f"atlas {atlas.root} has no held-out images, and stimuli must be new to the concepts: "
+            f"atlas {atlas.store} has no held-out images, and stimuli must be new to the concepts: "
             "build it again from more images a class"
         )
     return universes

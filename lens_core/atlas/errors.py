@@ -14,3 +14,7 @@ class LensError(Exception):
 
 class AtlasDamaged(LensError):
     """A file of an atlas does not hold what its manifest promises."""
+
+
+class PlaceError(LensError):
+    """A place cannot be reached or written: no other class of a build would fare better."""

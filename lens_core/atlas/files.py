@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import LensError
+from .errors import PlaceError
 
 
 def canonical_json(value: Any) -> bytes:
@@ -40,7 +40,7 @@ def write_atomic(path: Path, data: bytes) -> None:
 
     Raises
     ------
-    LensError
+    PlaceError
         If the disk is full or the place is not writable.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,12 +63,12 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise LensError(
+            raise PlaceError(
                 f"no space left on the disk of {path}: free some or choose another place; "
                 "what was finished is kept"
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise LensError(
+            raise PlaceError(
                 f"cannot write {path}: {error.strerror}; choose another place"
             ) from error
         raise

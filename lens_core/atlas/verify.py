@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Mapping
 
 from .errors import AtlasDamaged
-from .files import sha256_bytes, sha256_file
+from .files import sha256_bytes
 from .progress import Track, no_track
 from .reader import MANIFEST, Atlas
 from .schema import ClassInfo, FileInfo
+from .store import Store
 from .writer import BUILD, manifest_hash
 
 
@@ -21,47 +22,46 @@ def verify_atlas(atlas: Atlas, track: Track = no_track) -> list[str]:
     """
     findings: list[str] = []
     manifest = atlas.manifest
-    # The bytes on disk and not the model, which may know more fields than when it was written.
-    if manifest_hash(json.loads((atlas.root / MANIFEST).read_bytes())) != manifest.hash:
+    store = atlas.store
+    # The bytes as they lie and not the model, which may know more fields than when it was written.
+    if manifest_hash(json.loads(store.read(MANIFEST))) != manifest.hash:
         findings.append(f"{MANIFEST}: its content does not match its hash")
     expected = {MANIFEST, BUILD}
     unjudged: set[str] = set()
-    for relative, file in manifest.files.items():
-        expected.add(relative)
-        findings += _check(atlas.root, relative, file)
+    expected.update(manifest.files)
+    findings += _check(store, manifest.files)
     for entry in track(manifest.classes, "verifying", len(manifest.classes)):
         relative = f"{entry.dir}/class.json"
         expected.add(relative)
-        path = atlas.root / relative
-        if not path.is_file():
+        try:
+            data = store.read(relative)
+        except FileNotFoundError:
             findings.append(f"{relative}: missing")
             unjudged.add(entry.dir)
             continue
-        data = path.read_bytes()
         if sha256_bytes(data) != entry.sha256:
             findings.append(f"{relative}: changed since it was written")
             unjudged.add(entry.dir)
             continue
         info = ClassInfo.model_validate_json(data)
-        for name, file in info.files.items():
-            expected.add(f"{entry.dir}/{name}")
-            findings += _check(atlas.root, f"{entry.dir}/{name}", file)
-    for path in sorted(atlas.root.rglob("*")):
-        relative = path.relative_to(atlas.root).as_posix()
+        files = {f"{entry.dir}/{name}": file for name, file in info.files.items()}
+        expected.update(files)
+        findings += _check(store, files)
+    for relative in store.files():
         if "/".join(relative.split("/")[:2]) in unjudged:
             continue  # which files belong to a class, only its class.json says
-        if path.is_file() and relative not in expected:
+        if relative not in expected:
             findings.append(f"{relative}: not listed in the atlas")
     return findings
 
 
-def _check(root: Path, relative: str, file: FileInfo) -> list[str]:
-    path = root / relative
-    if not path.is_file():
-        return [f"{relative}: missing"]
-    if path.stat().st_size != file.size or sha256_file(path) != file.sha256:
-        return [f"{relative}: changed since it was written"]
-    return []
+def _check(store: Store, files: Mapping[str, FileInfo]) -> list[str]:
+    found = store.inspect(list(files))
+    return [
+        f"{name}: {'changed since it was written' if name in found else 'missing'}"
+        for name, promised in files.items()
+        if found.get(name) != promised
+    ]
 
 
 def require_whole(atlas: Atlas) -> None:
@@ -69,4 +69,4 @@ def require_whole(atlas: Atlas) -> None:
     findings = verify_atlas(atlas)
     if findings:
         more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
-        raise AtlasDamaged(f"atlas {atlas.root} is damaged: {findings[0]}{more}; build it again")
+        raise AtlasDamaged(f"atlas {atlas.store} is damaged: {findings[0]}{more}; build it again")

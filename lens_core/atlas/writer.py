@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -15,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import LensError
-from .files import canonical_json, disk_errors, pretty_json, sha256_bytes, write_atomic
-from .reader import MANIFEST
+from .files import canonical_json, pretty_json, sha256_bytes
+from .reader import MANIFEST, AtlasClass
 from .schema import (
     ClassEntry,
     ClassInfo,
@@ -27,24 +25,27 @@ from .schema import (
     Manifest,
     ModelInfo,
 )
+from .store import PARTIAL, Stage, Store, contents, open_store
 
 if TYPE_CHECKING:
     import pandas as pd
     from PIL.Image import Image
 
+CLASS = "class.json"
 BUILD = ".build.json"
 """What an unfinished atlas is being built with; decides whether a build may go on."""
 
 
 class AtlasWriter:
-    """Writes an atlas into a folder.
+    """Writes an atlas into a folder, or to a URL.
 
     A build that was interrupted goes on where it stopped, provided that model, settings and
     dictionaries are the same. Nobody sees an atlas before :meth:`finish`.
 
     Parameters
     ----------
-    path : where to; must be absent, empty, or an atlas begun with the same arguments.
+    place : folder or URL (see `lens_core.atlas.store.open_store`); must be absent, empty, or an
+        atlas begun with the same arguments.
     title, model, settings, dictionaries : see :class:`~lens_core.atlas.schema.Manifest`.
     resume : keep the classes that are there. Otherwise they are written again.
     force : replace whatever is there.
@@ -52,12 +53,12 @@ class AtlasWriter:
     Raises
     ------
     LensError
-        If the folder holds something else.
+        If the place holds something else, or cannot be written.
     """
 
     def __init__(
         self,
-        path: str | Path,
+        place: str | Path | Store,
         *,
         title: str,
         model: ModelInfo,
@@ -66,7 +67,7 @@ class AtlasWriter:
         resume: bool = True,
         force: bool = False,
     ) -> None:
-        self.root = Path(path)
+        self.store = open_store(place)
         self.title = title
         self.model = model
         self.settings = dict(settings)
@@ -78,48 +79,51 @@ class AtlasWriter:
             "settings": self.settings,
             "dictionaries": [d.model_dump(mode="json") for d in self.dictionaries],
         }
-        self._fingerprint = sha256_bytes(canonical_json(build))
+        self.fingerprint = sha256_bytes(canonical_json(build))
         self._claim(resume=resume, force=force)
 
     def _claim(self, *, resume: bool, force: bool) -> None:
-        with disk_errors(self.root):
-            if self.root.exists() and not self.root.is_dir():
-                raise LensError(f"{self.root} is a file: give a folder for the atlas")
-            self.root.mkdir(parents=True, exist_ok=True)
-            ours = (self.root / BUILD).is_file() or (self.root / MANIFEST).is_file()
-            if not ours and any(self.root.iterdir()) and not force:
-                raise LensError(
-                    f"{self.root} is not empty and holds no atlas: choose another folder or add "
-                    "--force to replace it"
-                )
-            same = self._begun_with() == self._fingerprint
-            if ours and not same and not force and self._holds_work():
-                raise LensError(
-                    f"{self.root} holds an atlas built with another model or other settings: "
-                    "choose another folder or add --force to replace it"
-                )
-            if not (same and resume):
-                for child in self.root.iterdir():
-                    shutil.rmtree(child) if child.is_dir() else child.unlink()
-            for left in self.root.glob("classes/*.partial"):
-                shutil.rmtree(left)
-            write_atomic(self.root / BUILD, pretty_json({"fingerprint": self._fingerprint}))
+        store = self.store
+        store.claim()
+        there = store.children()
+        ours = store.exists(BUILD) or store.exists(MANIFEST)
+        if there and not ours and not force:
+            raise LensError(
+                f"{store} is not empty and holds no atlas: choose another folder or add "
+                "--force to replace it"
+            )
+        same = fingerprint_of(store) == self.fingerprint
+        if ours and not same and not force and self._holds_work():
+            raise LensError(
+                f"{store} holds an atlas built with another model or other settings: "
+                "choose another folder or add --force to replace it"
+            )
+        if not (same and resume):
+            self._clear()
+        self.discard_unfinished()
+        store.write(BUILD, pretty_json({"fingerprint": self.fingerprint}))
+
+    def _clear(self) -> None:
+        """Remove everything; what says that other files are whole goes before them, and last of
+        all what says whose they are, so that being killed leaves no lie behind."""
+        store = self.store
+        store.remove(MANIFEST)
+        for folder in store.children("classes"):
+            store.remove(f"{folder}/{CLASS}")
+        for name in sorted(store.children(), key=lambda name: name == BUILD):
+            store.remove(name)
 
     def _holds_work(self) -> bool:
         """Whether a class is finished, so that starting anew would cost something."""
-        finished = self.root.glob("classes/*/class.json")
-        return (self.root / MANIFEST).is_file() or any(finished)
-
-    def _begun_with(self) -> str | None:
-        try:
-            found = json.loads((self.root / BUILD).read_bytes())
-        except (OSError, ValueError):
-            return None
-        return (
-            str(found["fingerprint"])
-            if isinstance(found, dict) and "fingerprint" in found
-            else None
+        return self.store.exists(MANIFEST) or any(
+            self.store.exists(f"{folder}/{CLASS}") for folder in self.store.children("classes")
         )
+
+    def discard_unfinished(self) -> None:
+        """Remove what a process that died left of classes; none may be being written."""
+        for folder in self.store.children("classes"):
+            if folder.endswith(PARTIAL):
+                self.store.remove(folder)
 
     @staticmethod
     def class_dir(class_id: int) -> str:
@@ -128,11 +132,20 @@ class AtlasWriter:
 
     def has_class(self, class_id: int) -> bool:
         """Whether the class is there, whole."""
-        return (self.root / self.class_dir(class_id) / "class.json").is_file()
+        try:
+            # Not every place writes a file whole or not at all, and this one speaks for a class.
+            json.loads(self.store.read(f"{self.class_dir(class_id)}/{CLASS}"))
+        except (FileNotFoundError, ValueError):
+            return False
+        return True
 
     def new_class(self, class_id: int) -> ClassWriter:
         """Begin a class; use it in a ``with`` block and call its ``finish``."""
-        return ClassWriter(self.root / self.class_dir(class_id))
+        return ClassWriter(self.store, self.class_dir(class_id))
+
+    def load_class(self, class_id: int) -> AtlasClass:
+        """A class that is finished."""
+        return AtlasClass(self.store, self.class_dir(class_id))
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Write a table of the whole atlas, e.g. ``similar``."""
@@ -142,17 +155,35 @@ class AtlasWriter:
         """Write arrays of the whole atlas, e.g. a shared dictionary."""
         self._write(f"{name}.safetensors", _safetensors(arrays))
 
+    def write_picture(self, name: str, picture: Image, quality: int = 90) -> None:
+        """Write a picture of the whole atlas as WebP, without metadata."""
+        self._write(name, _webp(picture, quality))
+
+    def has_file(self, name: str) -> bool:
+        """Whether a file of the whole atlas is there, from now or from before an interruption."""
+        return self.store.exists(name)
+
+    def read_file(self, name: str) -> bytes:
+        """Read a file of the whole atlas that is there, and keep it."""
+        data = self.store.read(name)
+        self._files[name] = contents(data)
+        return data
+
+    def write_file(self, name: str, data: bytes) -> None:
+        """Write a file of the whole atlas."""
+        self._write(name, data)
+
     def _write(self, relative: str, data: bytes) -> None:
-        write_atomic(self.root / relative, data)
-        self._files[relative] = FileInfo(sha256=sha256_bytes(data), size=len(data))
+        self.store.write(relative, data)
+        self._files[relative] = contents(data)
 
     def finish(self, class_ids: Sequence[int]) -> Manifest:
         """Write the manifest. The atlas holds these classes, in this order."""
-        entries = [self._entry(class_id) for class_id in class_ids]
-        kept = {self.class_dir(class_id) for class_id in class_ids}
-        for directory in sorted((self.root / "classes").iterdir()):
-            if f"classes/{directory.name}" not in kept:
-                shutil.rmtree(directory)
+        folders = [self.class_dir(class_id) for class_id in class_ids]
+        entries = self._entries(folders)
+        for folder in self.store.children("classes"):
+            if folder not in folders:
+                self.store.remove(folder)
         manifest = Manifest(
             title=self.title,
             model=self.model,
@@ -163,12 +194,16 @@ class AtlasWriter:
         )
         content = manifest.model_dump(mode="json")
         manifest = manifest.model_copy(update={"hash": manifest_hash(content)})
-        write_atomic(self.root / MANIFEST, pretty_json(manifest.model_dump(mode="json")))
+        self.store.write(MANIFEST, pretty_json(manifest.model_dump(mode="json")))
         return manifest
 
-    def _entry(self, class_id: int) -> ClassEntry:
-        directory = self.class_dir(class_id)
-        data = (self.root / directory / "class.json").read_bytes()
+    def _entries(self, folders: Sequence[str]) -> list[ClassEntry]:
+        names = {folder: f"{folder}/{CLASS}" for folder in folders}
+        found = self.store.read_many(list(names.values()))
+        return [self._entry(folder, found[name]) for folder, name in names.items()]
+
+    @staticmethod
+    def _entry(directory: str, data: bytes) -> ClassEntry:
         info = ClassInfo.model_validate_json(data)
         return ClassEntry(
             id=info.id,
@@ -193,17 +228,16 @@ class AtlasWriter:
 
 
 class ClassWriter:
-    """Collects one class in a folder beside its place and moves it there when finished."""
+    """Collects one class, which appears in its place when it is finished."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self._partial = directory.with_name(f"{directory.name}.{os.getpid()}.partial")
+    def __init__(self, store: Store, folder: str) -> None:
+        self._store = store
+        self._folder = folder
+        self._stage: Stage | None = None
         self._files: dict[str, FileInfo] = {}
 
     def __enter__(self) -> ClassWriter:
-        with disk_errors(self.directory):
-            shutil.rmtree(self._partial, ignore_errors=True)
-            self._partial.mkdir(parents=True)
+        self._stage = self._store.stage(self._folder, CLASS)
         return self
 
     def __exit__(
@@ -212,7 +246,13 @@ class ClassWriter:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        shutil.rmtree(self._partial, ignore_errors=True)
+        self._open.discard()
+
+    @property
+    def _open(self) -> Stage:
+        if self._stage is None:
+            raise RuntimeError("a class is written within a `with` block")
+        return self._stage
 
     def write_arrays(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         """Write ``arrays.safetensors``."""
@@ -224,31 +264,38 @@ class ClassWriter:
 
     def write_picture(self, relative: str, picture: Image, quality: int = 90) -> str:
         """Write a picture as WebP, without metadata; returns the name it was given."""
-        buffer = io.BytesIO()
-        picture.save(buffer, "WEBP", quality=quality, method=4)
-        self._write(relative, buffer.getvalue())
+        self._write(relative, _webp(picture, quality))
         return relative
 
     def _write(self, relative: str, data: bytes) -> None:
-        path = self._partial / relative
-        with disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        self._files[relative] = FileInfo(sha256=sha256_bytes(data), size=len(data))
+        self._open.write(relative, data)
+        self._files[relative] = contents(data)
 
     def finish(self, info: ClassInfo) -> None:
         """Write ``class.json`` and put the class in its place."""
         info = info.model_copy(update={"files": dict(sorted(self._files.items()))})
-        with disk_errors(self.directory):
-            (self._partial / "class.json").write_bytes(pretty_json(info.model_dump(mode="json")))
-            shutil.rmtree(self.directory, ignore_errors=True)
-            self._partial.replace(self.directory)
+        self._open.commit(pretty_json(info.model_dump(mode="json")))
+
+
+def fingerprint_of(store: Store) -> str | None:
+    """What the unfinished atlas there is being built with; None if there is none."""
+    try:
+        found = json.loads(store.read(BUILD))
+    except (FileNotFoundError, ValueError):
+        return None
+    return str(found["fingerprint"]) if isinstance(found, dict) and "fingerprint" in found else None
 
 
 def manifest_hash(content: Mapping[str, object]) -> str:
     """Hash over what a manifest's JSON holds but its own hash: ``sha256:`` and 64 hex digits."""
     rest = {name: value for name, value in content.items() if name != "hash"}
     return "sha256:" + sha256_bytes(canonical_json(rest))
+
+
+def _webp(picture: Image, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", quality=quality, method=4)
+    return buffer.getvalue()
 
 
 def _parquet(table: pd.DataFrame) -> bytes:

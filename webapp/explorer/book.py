@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property, lru_cache
-from pathlib import Path
 
 import numpy as np
 
@@ -48,11 +47,6 @@ class AtlasBook:
     def main(self) -> DictionaryInfo:
         """The dictionary that pages show unless asked for another."""
         return self.atlas.dictionaries[0]
-
-    @property
-    def root(self) -> Path:
-        """The atlas's folder."""
-        return self.atlas.root
 
     def load(self, class_id: int) -> AtlasClass:
         """A class with its tables and arrays."""
@@ -117,7 +111,7 @@ class AtlasBook:
     @cached_property
     def similar_rows(self) -> dict[tuple[int, str], list[tuple[int, str, float]]]:
         """Similar concepts of other classes, by class and concept, strongest first."""
-        if not (self.root / "similar.parquet").is_file():
+        if not self.atlas.exists("similar.parquet"):
             return {}
         table = self.atlas.similar
         rows: dict[tuple[int, str], list[tuple[int, str, float]]] = {}

@@ -11,14 +11,16 @@ if TYPE_CHECKING:
     from ..cli import Terminal
 
 
-@click.command("site", help="Write ATLAS as a website that any web host can carry.")
-@click.argument("atlas", type=click.Path(path_type=Path))
+@click.command(
+    "site", help="Write ATLAS, a folder or URL, as a website that any web host can carry."
+)
+@click.argument("atlas", metavar="ATLAS")
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="Folder for the website."
 )
 @click.option("--force", is_flag=True, help="Replace what is in the folder.")
 @click.pass_obj
-def site(terminal: Terminal, atlas: Path, out: Path, force: bool) -> None:
+def site(terminal: Terminal, atlas: str, out: Path, force: bool) -> None:
     """Freeze the explorer's pages."""
     from lens_core.atlas import Atlas
 

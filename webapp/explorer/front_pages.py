@@ -91,7 +91,7 @@ def _tile(book: AtlasBook, entry: ClassEntry, links: Links, best: bool = False) 
         picture = book.cover(entry, links)
     else:
         first = f"{entry.dir}/images/0000.webp"
-        here = (book.root / first).is_file()
+        here = book.atlas.exists(first)
         picture = Picture(links.file(first), f"An image of {plain(entry.name)}") if here else None
     return ClassTile(
         id=entry.id,

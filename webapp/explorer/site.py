@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from lens_core.atlas import Atlas, LensError, Track, no_track
+from lens_core.atlas.store import FolderStore
 
 from . import links, maps, render, tables
 from .book import AtlasBook
@@ -49,7 +50,7 @@ def write_site(
         If the folder holds something else, or the disk is full.
     """
     target = Path(out)
-    _claim(target, atlas.root, force=force)
+    _claim(target, atlas, force=force)
     book = AtlasBook(atlas, slug="atlas")
     target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
@@ -71,12 +72,13 @@ def write_site(
     return report
 
 
-def _claim(target: Path, atlas: Path, *, force: bool) -> None:
+def _claim(target: Path, atlas: Atlas, *, force: bool) -> None:
     if target.exists() and not target.is_dir():
         raise LensError(f"{target} is a file: give a folder for the site")
-    here, there = target.resolve(), atlas.resolve()
-    if here == there or here in there.parents:
-        raise LensError(f"{target} holds the atlas itself: choose another folder for the site")
+    if isinstance(atlas.store, FolderStore):
+        here, there = target.resolve(), atlas.root.resolve()
+        if here == there or here in there.parents:
+            raise LensError(f"{target} holds the atlas itself: choose another folder for the site")
     foreign = target.is_dir() and any(target.iterdir()) and not (target / MARK).is_file()
     if foreign and not force:
         raise LensError(
@@ -121,18 +123,10 @@ def _write_pages(book: AtlasBook, work: Path, track: Track) -> int:
     return n_pages
 
 
-def _pictures(book: AtlasBook) -> Iterator[tuple[Path, str]]:
-    for entry in book.atlas.classes:
-        for name in book.info(entry.id).files:
-            if name.endswith(".webp"):
-                yield book.root / entry.dir / name, f"files/{entry.dir}/{name}"
-
-
 def _copy_pictures(book: AtlasBook, work: Path, track: Track) -> None:
-    for source, relative in track(_pictures(book), "pictures", None):
-        target = work / relative
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+    for entry in track(book.atlas.classes, "pictures", len(book.atlas.classes)):
+        pictures = [name for name in book.info(entry.id).files if name.endswith(".webp")]
+        book.atlas.store.copy([f"{entry.dir}/{name}" for name in pictures], work / "files")
 
 
 def _copy_assets(work: Path) -> None:

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, abort, redirect, request, send_from_directory, url_for
+from flask import Blueprint, Response, abort, redirect, request, send_file, url_for
 from werkzeug.exceptions import NotFound
+from werkzeug.security import safe_join
 
 from lens_core.atlas import AtlasDamaged, LensError
 
@@ -101,7 +102,11 @@ def blueprint(library: Library) -> Blueprint:
         book = _book(library, slug)
         if not (path.startswith("classes/") and path.endswith(".webp")):
             abort(404)
-        answer = send_from_directory(book.root.resolve(), path, mimetype="image/webp")
+        # Read here and not sent as a file, since an atlas need not lie on this machine.
+        file = safe_join("", path)
+        if file is None or not book.atlas.exists(file):
+            abort(404)
+        answer = send_file(book.atlas.path(file).resolve(), mimetype="image/webp")
         answer.headers["Cache-Control"] = _caching(book)
         return answer
 
