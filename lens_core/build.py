@@ -105,9 +105,10 @@ def build_atlas(
     for folder in track(todo, "classes", len(todo)):
         with writer.new_class(folder.class_id) as one_class:
             build_class(plan, folder, one_class, track, note)
-    directories = [writer.root / writer.class_dir(folder.class_id) for folder in folders]
-    writer.write_table("similar", similar_concepts(directories, writer.dictionaries))
-    return writer.finish([folder.class_id for folder in folders])
+    class_ids = [folder.class_id for folder in folders]
+    similar = similar_concepts(writer.load_class, class_ids, writer.dictionaries)
+    writer.write_table("similar", similar)
+    return writer.finish(class_ids)
 
 
 def _dictionaries(at: dict[str, Classifier], settings: BuildSettings) -> list[DictionaryInfo]:
