@@ -32,9 +32,8 @@ class _Guided(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, high: float) -> Tensor:
-        y = x.clamp(0, high)
-        ctx.save_for_backward(x == y)
-        return y
+        ctx.save_for_backward((x > 0) & (x < high))
+        return x.clamp(0, high)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
