@@ -88,6 +88,7 @@ def row_figure(
     neutral_word: str = "",
     percent: bool = False,
     colour_by: str | None = None,
+    legend: bool = False,
 ) -> Figure:
     """One row a condition or task: value, interval, and raw people where they are given.
 
@@ -96,7 +97,7 @@ def row_figure(
     summary : ``name``, ``value``, and ``low``, ``high`` if there are intervals; first row on top.
     points : ``name`` and ``value``, one row a person.
     neutral : where a line is drawn (no effect, chance), with ``neutral_word`` beside it.
-    colour_by : column of ``summary`` whose values tell the colour.
+    colour_by : column of ``summary`` whose values tell the colour, explained if ``legend``.
     """
     shown = labels or {}
     figure, axes = start_axes(theme, 1, width=COLUMN_IN if len(summary) <= 12 else PAGE_IN)
@@ -126,7 +127,7 @@ def row_figure(
             neutral, 1.005, neutral_word, va="bottom", ha="center", fontsize=7,
             transform=axes.get_xaxis_transform(), color=theme.ink_soft,
         )  # fmt: skip
-    if colour_by and len(kinds) > 1:
+    if colour_by and legend:
         for at, kind in enumerate(kinds):
             axes.scatter([], [], marker="D", s=26, color=theme.colour(at), label=str(kind))
         _legend(figure, axes, theme, len(kinds))

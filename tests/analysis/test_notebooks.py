@@ -9,7 +9,11 @@ import pytest
 
 from analysis.figures import Shown
 
-PROGRAMMES = {"meta_predictor": (8, 2)}
+PROGRAMMES = {
+    "meta_predictor": (8, 2),
+    "craft": (4, 2),
+    "basis_layers": (5, 1),
+}
 """Notebooks with how many tables and figures they show at least."""
 NOTEBOOKS = Path(__file__).parents[2] / "analysis" / "notebooks"
 ROOT = NOTEBOOKS.parents[1]
