@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 
 from lens_core.atlas import (
@@ -22,7 +23,10 @@ from lens_core.atlas import (
 )
 from lens_core.building.explain import LINEAR, NON_LINEAR
 from lens_core.building.one_class import Plan, build_class
+from lens_core.building.portraits import spectrum_of
 from lens_core.building.settings import BuildSettings
+from lens_core.building.shared_close import close_shared
+from lens_core.building.shared_fit import shared_dictionaries
 from lens_core.building.similar import similar_concepts
 from lens_core.classifier import Classifier
 from lens_core.images import ClassFolder, find_classes
@@ -98,14 +102,17 @@ def build_atlas(
         note(f"{len(folders) - len(todo)} of {len(folders)} classes are there already")
     spectrum = None
     if settings.visualizations and todo:
-        from lens_core.building.portraits import spectrum_of
-
         spectrum = spectrum_of(main, folders, settings)
-    plan = Plan(at, writer.dictionaries, settings, root, spectrum)
+    shared = shared_dictionaries(at, writer.dictionaries, folders, root, settings, writer, track)
+    plan = Plan(at, writer.dictionaries, settings, root, spectrum, shared)
     for folder in track(todo, "classes", len(todo)):
         with writer.new_class(folder.class_id) as one_class:
             build_class(plan, folder, one_class, track, note)
     class_ids = [folder.class_id for folder in folders]
+    done = [writer.load_class(class_id) for class_id in class_ids]
+    close_shared(
+        plan, done, writer, lambda: spectrum or spectrum_of(main, folders, settings), track
+    )
     similar = similar_concepts(writer.load_class, class_ids, writer.dictionaries)
     writer.write_table("similar", similar)
     return writer.finish(class_ids)
@@ -114,21 +121,25 @@ def build_atlas(
 def _dictionaries(at: dict[str, Classifier], settings: BuildSettings) -> list[DictionaryInfo]:
     infos = []
     for layer, classifier in at.items():
-        for basis in dict.fromkeys(settings.bases):
+        for basis, scope in product(dict.fromkeys(settings.bases), dict.fromkeys(settings.scopes)):
             n_concepts = settings.concepts
             if basis == "units":
                 n_concepts = min(n_concepts, classifier.n_channels)
+            name = basis if len(at) == 1 else f"{basis}.{layer}"
+            if scope == "shared" and "class" in settings.scopes:
+                name = f"shared.{name}"
             infos.append(
                 DictionaryInfo(
-                    id=basis if len(at) == 1 else f"{basis}.{layer}",
+                    id=name,
                     layer=layer,
                     basis=basis,
+                    scope=scope,
                     method="units" if basis == "units" else settings.method,
                     n_concepts=n_concepts,
                     fitted_on=settings.fit_on,
                     importance=LINEAR if classifier.linear_head is not None else NON_LINEAR,
                     rectified=classifier.rectified,
-                    signed=basis == "concepts" and not _non_negative(settings.method),
+                    signed=basis == "concepts" and not _non_negative(settings),
                     n_channels=classifier.n_channels,
                     map_shape=classifier.map_shape,
                 )
@@ -136,10 +147,13 @@ def _dictionaries(at: dict[str, Classifier], settings: BuildSettings) -> list[Di
     return infos
 
 
-def _non_negative(method: str) -> bool:
+def _non_negative(settings: BuildSettings) -> bool:
     from lens_core.factorization import METHODS
 
-    return METHODS[method](1).non_negative
+    try:
+        return METHODS[settings.method](settings.concepts).non_negative
+    except ValueError as error:
+        raise LensError(f"--concepts {settings.concepts}: {settings.method}: {error}") from error
 
 
 def _model_info(classifier: Classifier) -> ModelInfo:

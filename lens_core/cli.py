@@ -42,7 +42,7 @@ _DIR = click.Path(path_type=Path)
     show_default=True,
     help="Images used: those predicted as their class, or all of the folder.",
 )
-@click.option("--concepts", type=click.IntRange(1, 1000), default=10, show_default=True)
+@click.option("--concepts", type=click.IntRange(1, 65536), default=10, show_default=True)
 @click.option("--method", type=click.Choice(METHODS), default="nmf", show_default=True)
 @click.option(
     "--basis",
@@ -52,6 +52,34 @@ _DIR = click.Path(path_type=Path)
     default=("concepts",),
     show_default=True,
     help="Directions of a dictionary, single units, or both (may repeat).",
+)
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(["class", "shared"]),
+    multiple=True,
+    default=("class",),
+    show_default=True,
+    help="A dictionary of each class, one that all classes share, or both (may repeat).",
+)
+@click.option(
+    "--class-concepts",
+    type=click.IntRange(1, 1000),
+    default=10,
+    show_default=True,
+    help="Concepts of a shared dictionary that a class shows.",
+)
+@click.option(
+    "--shared-rows",
+    type=click.IntRange(1),
+    default=65536,
+    show_default=True,
+    help="Activations that a shared dictionary is fitted on; bounds memory.",
+)
+@click.option(
+    "--shared-visualizations",
+    type=click.IntRange(0),
+    help="Visualizations of a shared dictionary. Default: of all concepts that occur.",
 )
 @click.option(
     "--fit-on",
@@ -69,6 +97,7 @@ _DIR = click.Path(path_type=Path)
 )
 @click.option("--patch-px", type=click.IntRange(4), help="Side of crops. Default: 2/7 of the view.")
 @click.option("--display-px", type=click.IntRange(32, 2048), default=256, show_default=True)
+@click.option("--no-measures", is_flag=True, help="Skip quality, fidelity, steering, ablation.")
 @click.option("--no-visualizations", is_flag=True, help="Make no feature visualizations.")
 @click.option("--visualize-units", is_flag=True, help="Make them for single units, too.")
 @click.option(
@@ -106,6 +135,7 @@ def build(
     title: str | None,
     resume: bool,
     force: bool,
+    no_measures: bool,
     no_visualizations: bool,
     **chosen: Any,
 ) -> None:
@@ -126,7 +156,9 @@ def build(
         precision=precision,
     )
     # The remaining options are fields of the settings, which refuse any other name.
-    settings = BuildSettings(visualizations=not no_visualizations, **chosen)
+    settings = BuildSettings(
+        measures=not no_measures, visualizations=not no_visualizations, **chosen
+    )
     terminal.note(
         f"{classifier.name}: {len(classifier.class_names)} classes, layer {classifier.layer}, "
         f"{classifier.device.type}, {str(classifier.dtype).removeprefix('torch.')}"
@@ -161,6 +193,13 @@ def show(atlas: Path, as_json: bool, class_name: str | None) -> None:
     if as_json:
         content = opened.manifest.model_dump(mode="json")
         content["classes"] = [entry.model_dump(mode="json") for entry in entries]
+        content["shared"] = [
+            {"dictionary": info.dictionary, "dead": info.dead, "n_crops": info.n_crops}
+            | {"firing_rates": {concept.id: concept.firing_rate for concept in info.concepts}}
+            for info in (
+                opened.shared(d.id).info for d in opened.dictionaries if d.scope != "class"
+            )
+        ]
         click.echo(json.dumps(content, indent=2, ensure_ascii=False))
         return
     manifest = opened.manifest
@@ -171,6 +210,8 @@ def show(atlas: Path, as_json: bool, class_name: str | None) -> None:
             f"dictionary {dictionary.id}: {dictionary.n_concepts} {dictionary.basis} at layer "
             f"{dictionary.layer}, {dictionary.method}, importance by {dictionary.importance}"
         )
+        if dictionary.scope == "shared":
+            _print_shared(opened, dictionary.id)
     for entry in entries:
         click.echo(f"{entry.name} ({entry.id}): {entry.n_images} images")
         if class_name:
@@ -192,11 +233,24 @@ def verify(terminal: Terminal, atlas: Path) -> None:
     click.echo(f"{atlas}: whole")
 
 
+def _print_shared(atlas: Any, dictionary_id: str) -> None:
+    from statistics import median
+
+    info = atlas.shared(dictionary_id).info
+    rates = [concept.firing_rate for concept in info.concepts]
+    click.echo(
+        f"  shared by all classes: {len(rates)} occur, {info.dead} never do; a concept fires for "
+        f"{median(rates or [0.0]):.2%} of {info.n_crops} crops (median), at most for "
+        f"{max(rates, default=0.0):.2%}"
+    )
+
+
 def _print_concepts(atlas: Any, class_id: int) -> None:
     info = atlas.load_class(class_id).info
     for fit in info.fits:
+        others = f"concepts not shown {fit.others:.1%}, " if fit.others else ""
         click.echo(
-            f"  {fit.dictionary}: residual {fit.residual:.1%}, bias {fit.bias:.1%}, "
+            f"  {fit.dictionary}: {others}residual {fit.residual:.1%}, bias {fit.bias:.1%}, "
             f"reconstruction error {fit.error_crops:.2f} on crops, {fit.error_maps:.2f} on maps"
         )
         for concept in info.of_dictionary(fit.dictionary):

@@ -22,6 +22,7 @@ from .schema import (
     DictionaryInfo,
     Manifest,
 )
+from .shared import AtlasShared
 from .store import FolderStore, Store, open_store
 
 if TYPE_CHECKING:
@@ -148,6 +149,18 @@ class Atlas:
     def load_class(self, class_id: int) -> AtlasClass:
         """One class; reads its ``class.json`` alone, the rest when asked for."""
         return AtlasClass(self.store, self.entry(class_id).dir)
+
+    def shared(self, dictionary_id: str) -> AtlasShared:
+        """What a shared dictionary is over all classes; read when asked for.
+
+        Raises
+        ------
+        LensError
+            If there is no such dictionary, or each class has its own.
+        """
+        if self.dictionary(dictionary_id).scope != "shared":
+            raise LensError(f"dictionary {dictionary_id!r} is not shared: each class has its own")
+        return AtlasShared(self.store, dictionary_id)
 
     def exists(self, name: str) -> bool:
         """Whether the atlas has the file, e.g. ``similar.parquet``."""

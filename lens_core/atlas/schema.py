@@ -17,18 +17,27 @@ Layout of the folder, format version 2::
                                             D/image_values (n_images, r)
                                             D/contributions (n_images, r)
                                             D/maps (n_images, r, h, w)
-                                            D/steering/doses (r, k)
+                                            D/steering/doses (k,)
                                             D/steering/{logit,probability,changed,distance} (r, k)
     classes/00310/images/0000.webp          the model's view of an image
     classes/00310/pictures/….webp           visualizations (alpha is transparency) and crops
+    shared/D.json                           SharedInfo
+    shared/D.safetensors                    firing_rates (r,)  importances (n_classes, r)
+                                            maps (n_living, n_strongest, h, w)
+    shared/D/factorization.json             the fitted dictionary, as
+    shared/D/arrays.safetensors             lens_core.factorization.saving reads it
+    shared/D/pictures/….webp                visualizations and crops
 
 Crop boxes are fractions of the model's view, which is what the stored picture shows. ``split`` is
 ``fit`` for images that dictionaries were fitted on and ``held_out`` for the others.
 
-A shared dictionary D (scope ``shared``) has rows of its own besides, ``shared/D.json``
-(SharedInfo) and ``shared/D.safetensors``. A class shows its most important rows of it; its arrays
-hold these rows alone, so that ``ConceptInfo.index`` counts within the class as ever, and
-``ConceptInfo.row`` says which row of the shared dictionary it is.
+A shared dictionary D (scope ``shared``) has files of its own. A class shows its most important rows
+of it; its arrays hold these rows alone, so that ``ConceptInfo.index`` counts within the class as
+ever, and ``ConceptInfo.row`` says which row of the shared dictionary it is. An image whose most
+important concept the class does not show has the ``top_concept`` −1. Beside them a class keeps of
+all rows ``D/class_importances``, ``D/class_prevalence`` and ``D/class_firing`` (r,), and of the m
+rows that occur in it their strongest crops: ``D/strongest_rows`` (m,), ``D/strongest_crops`` and
+``D/strongest_values`` (m, s), ``D/strongest_maps`` (m, s, h, w) of the images that they come from.
 """
 
 from __future__ import annotations
@@ -143,17 +152,21 @@ class ConceptInfo(Frozen):
 
 
 class FactorizationQuality(Frozen):
-    """How good a dictionary is on pooled crops that it was not fitted on, if there are any."""
+    """How good a dictionary is on the pooled crops of the class, fitted on or not."""
 
     r_squared: float
-    hoyer: float = Field(description="sparsity of values: 0 all alike, 1 one concept alone")
+    hoyer: float | None = Field(
+        description="sparsity of values: 0 all alike, 1 one concept alone; empty if all are 0"
+    )
     l0: float = Field(description="mean number of concepts of a crop")
     dead: int = Field(description="concepts that no crop has")
     wasserstein: float = Field(description="sliced distance between A and Â")
     frechet: float | None = Field(
         description="Fréchet distance between A and Â; empty with fewer crops than channels"
     )
-    ood: float = Field(description="distance of Â to real activations, that among real ones = 1")
+    ood: float | None = Field(
+        description="distance of Â to real activations, over that among real ones"
+    )
     stability: float | None = Field(
         description="mean matched cosine between dictionaries of disjoint images; 1 is stable"
     )
@@ -163,8 +176,10 @@ class Fidelity(Frozen):
     """How true one estimator's importances are of the model's decision."""
 
     estimator: str
-    deletion: float = Field(description="C-Deletion, share of the full score; smaller is better")
-    insertion: float = Field(description="C-Insertion, likewise; larger is better")
+    deletion: float | None = Field(
+        description="C-Deletion, area as a share of the score with all concepts; small is better"
+    )
+    insertion: float | None = Field(description="C-Insertion, likewise; large is better")
     mu_fidelity: float | None = Field(description="C-µFidelity, Pearson, −1 to 1")
 
 
@@ -245,12 +260,17 @@ class ClassShare(Frozen):
 
 
 class CropPlace(Frozen):
-    """A crop of a class: its row there, how strongly it has the concept, and its picture."""
+    """A crop of a class: its row there, and how strongly it has the concept.
+
+    Pictures are named relative to the atlas.
+    """
 
     class_id: int
     crop: int
     value: float
-    picture: str = Field(description="relative to the class")
+    picture: str
+    image: str = Field(description="the picture that it is cut from")
+    box: tuple[float, float, float, float] = Field(description="x0 y0 x1 y1 in it, fractions")
 
 
 class SharedConcept(Frozen):
@@ -278,8 +298,8 @@ class ClassPlace(Frozen):
 class SharedInfo(Frozen):
     """``shared/D.json``: what a shared dictionary is over all classes.
 
-    ``shared/D.safetensors`` holds what encodes with it (as `lens_core.factorization.saving` names
-    it) and ``firing_rates`` (r,), ``importances`` (n_classes, r).
+    The arrays beside it count rows as the dictionary does and classes as ``classes`` here;
+    ``maps`` follow ``concepts`` and their ``crops``.
     """
 
     dictionary: str

@@ -22,7 +22,7 @@ def new_basis(
 ) -> Factorization:
     """What the dictionary asks for, not fitted yet."""
     if info.basis == "units":
-        return Units(info.n_concepts, _relevance(classifier, images, settings))
+        return Units(info.n_concepts, relevance(classifier, images, settings))
     return METHODS[info.method](info.n_concepts, seed=settings.seed)
 
 
@@ -84,7 +84,7 @@ def spread(mask: Tensor, at_most: int) -> list[int]:
     return [rows[i * len(rows) // at_most] for i in range(at_most)]
 
 
-def _relevance(classifier: Classifier, images: ClassImages, settings: BuildSettings) -> Tensor:
+def relevance(classifier: Classifier, images: ClassImages, settings: BuildSettings) -> Tensor:
     """What one unit of each channel's activation adds to the class's logit, (d,)."""
     if classifier.linear_head is not None:
         return classifier.linear_head.weight[images.class_id]

@@ -10,6 +10,7 @@ from lens_core.atlas import ClassWriter, DictionaryInfo, Track
 from lens_core.building.collect import ClassImages, collect, encode_crops
 from lens_core.building.explain import Explained, explain
 from lens_core.building.settings import BuildSettings
+from lens_core.building.shared_class import explain_shared
 from lens_core.building.write import write_class
 from lens_core.classifier import Classifier
 from lens_core.factorization import Factorization
@@ -81,8 +82,12 @@ def _explain_layers(
         mine = [info for info in plan.dictionaries if info.layer == layer]
         where = folder.name if len(plan.classifiers) == 1 else f"{folder.name}, {layer}"
         crops = encode_crops(classifier, photographs, plan.settings, track, f"{where}: crops")
-        for one in explain(
-            classifier, photographs, mine, crops, plan.settings, track, f"{where}: images"
-        ):
+        context = (crops, plan.settings, track, f"{where}: images")
+        own = [info for info in mine if info.scope == "class"]
+        for one in explain(classifier, photographs, own, *context) if own else ():
             found[one.info.id] = one
+        for info in mine:
+            if info.scope == "shared":
+                basis = plan.shared[info.id]
+                found[info.id] = explain_shared(classifier, photographs, info, basis, *context)
     return [found[info.id] for info in plan.dictionaries]

@@ -54,6 +54,7 @@ def portraits(
             one
             for one in explained
             if one.info.layer == layer
+            and one.shared is None  # those are made once, for all classes
             and (one.info.basis == "concepts" or settings.visualize_units)
         ]
         names = [name for one in mine for name in one.names]
@@ -67,14 +68,14 @@ def portraits(
         if not len(targets):
             continue
         result = visualize(
-            classifier, targets, spectrum, _maco(classifier, settings), settings.seed, track
+            classifier, targets, spectrum, maco_settings(classifier, settings), settings.seed, track
         )
         made.update(zip([*names, *(["class"] if first else [])], to_pictures(result), strict=True))
     return made
 
 
-def _maco(classifier: Classifier, settings: BuildSettings) -> MacoSettings:
-    """What suits the model's input, save for what the user chose."""
+def maco_settings(classifier: Classifier, settings: BuildSettings) -> MacoSettings:
+    """Settings of the pictures: what suits the model's input, save for what the user chose."""
     suited = MacoSettings.for_input(classifier.preprocessing.input_px, classifier.fixed_input)
     return replace(
         suited,

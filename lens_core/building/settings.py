@@ -62,6 +62,9 @@ class BuildSettings(Frozen):
     display_px: int = Field(256, ge=32, description="side of the stored pictures")
     sobol_designs: int = Field(128, ge=8, description="N, where the head is not linear")
     sobol_images: int = Field(8, ge=1, description="images sampled where the head is not linear")
+    measures: bool = Field(True, description="quality, fidelity, steering and ablation")
+    measured_images: int = Field(32, ge=1, description="images that these are asked of")
+    stability_folds: int = Field(4, ge=0, description="refits for stability; 0 for none")
     visualizations: bool = True
     visualize_units: bool = False
     visualization_px: int | None = Field(None, ge=32, description="None: by the model's input")

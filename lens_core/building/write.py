@@ -153,7 +153,7 @@ def _concepts(
         pictures = [
             out.write_picture(
                 f"pictures/{name}-crop-{place}.webp",
-                _crop(images.displays[crop // len(boxes)], boxes[crop % len(boxes)]),
+                crop_picture(images.displays[crop // len(boxes)], boxes[crop % len(boxes)]),
             )
             for place, crop in enumerate(strongest)
         ]
@@ -196,7 +196,8 @@ def _strongest(
     return tuple(chosen.values())
 
 
-def _crop(display: Image.Image, box: NDArray[np.float64]) -> Image.Image:
+def crop_picture(display: Image.Image, box: NDArray[np.float64]) -> Image.Image:
+    """The piece of a picture in a box of fractions, at the size that all crops are shown in."""
     left, top, right, bottom = (float(edge) * display.width for edge in box)
     return display.resize(
         (_CROP_PX, _CROP_PX), Image.Resampling.LANCZOS, (left, top, right, bottom)
