@@ -6,9 +6,9 @@ Nothing is pickled: loading runs no code from the files, and what they name is l
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
@@ -22,8 +22,8 @@ from lens_core.factorization.registry import METHODS
 from lens_core.factorization.units import Units
 
 FORMAT = "lens factorization 1"
-_ABOUT = "factorization.json"
-_ARRAYS = "arrays.safetensors"
+ABOUT = "factorization.json"
+ARRAYS = "arrays.safetensors"
 _OPTION = "option."
 _STATE = "state."
 
@@ -46,14 +46,29 @@ def save(factorization: Factorization, folder: Path, force: bool = False) -> Non
     LensError
         The folder is not empty, or the method is not one of this package's.
     """
+    files = to_files(factorization)
+    if folder.exists() and any(folder.iterdir()) and not force:
+        raise LensError(f"{folder} is not empty: choose another folder, or force it")
+    for name, data in files.items():
+        write_atomic(folder / name, data)
+
+
+def to_files(factorization: Factorization) -> dict[str, bytes]:
+    """The files of a fitted factorization, by name, in the order in which to write them.
+
+    The description is the last, so that a folder that has it is a complete one.
+
+    Raises
+    ------
+    LensError
+        The method is not one of this package's.
+    """
     names = [name for name, made in _KNOWN.items() if made is type(factorization)]
     if not names:
         raise LensError(
             f"{type(factorization).__name__} cannot be saved: it is not a registered method; "
             "add it to lens_core.factorization.registry"
         )
-    if folder.exists() and any(folder.iterdir()) and not force:
-        raise LensError(f"{folder} is not empty: choose another folder, or force it")
     arrays = {_STATE + name: tensor for name, tensor in factorization.state.items()}
     plain: dict[str, object] = {}
     for name, value in factorization.options.items():
@@ -68,9 +83,7 @@ def save(factorization: Factorization, folder: Path, force: bool = False) -> Non
         "n_iterations": factorization.n_iterations,
     }
     contiguous = {name: x.detach().cpu().contiguous().clone() for name, x in arrays.items()}
-    write_atomic(folder / _ARRAYS, save_tensors(contiguous))
-    # Last, so that a folder with a description is a complete one.
-    write_atomic(folder / _ABOUT, pretty_json(about))
+    return {ARRAYS: save_tensors(contiguous), ABOUT: pretty_json(about)}
 
 
 def load(folder: Path, device: str = "cpu") -> Factorization:
@@ -81,14 +94,37 @@ def load(folder: Path, device: str = "cpu") -> Factorization:
     LensError
         Not such a folder, damaged, or by a version that knows other methods or options.
     """
-    about, arrays = _read(folder)
+    try:
+        files = {name: (folder / name).read_bytes() for name in (ABOUT, ARRAYS)}
+    except FileNotFoundError as error:
+        raise LensError(
+            f"{error.filename} is missing: point at a folder written by save()"
+        ) from error
+    return from_files(files, str(folder), device)
+
+
+def from_files(files: Mapping[str, bytes], where: str, device: str = "cpu") -> Factorization:
+    """What `to_files` wrote; `where` is how errors call the place.
+
+    Raises
+    ------
+    LensError
+        Damaged, or by a version that knows other methods or options.
+    """
+    try:
+        about = json.loads(files[ABOUT])
+        arrays = load_tensors(files[ARRAYS])
+    except (ValueError, SafetensorError) as error:
+        raise LensError(f"{where} is damaged ({error}): save it again") from error
+    if not isinstance(about, dict):
+        raise LensError(f"{where}/{ABOUT} is damaged (not an object): save it again")
     if about.get("format") != FORMAT:
-        raise LensError(f"{folder / _ABOUT} is no factorization of this version: save it again")
+        raise LensError(f"{where}/{ABOUT} is no factorization of this version: save it again")
     make = _KNOWN.get(str(about.get("method")))
     if make is None:
         known = ", ".join(sorted(_KNOWN))
         raise LensError(
-            f"{folder / _ABOUT} names the method {about.get('method')!r}, known are {known}: "
+            f"{where}/{ABOUT} names the method {about.get('method')!r}, known are {known}: "
             "update the package"
         )
     state = _with_prefix(arrays, _STATE, device)
@@ -97,23 +133,8 @@ def load(folder: Path, device: str = "cpu") -> Factorization:
         made.restore(state)
         made.n_iterations = about["n_iterations"]
     except (KeyError, TypeError, ValueError) as error:
-        raise LensError(f"{folder} does not fit its method: {error}; save it again") from error
+        raise LensError(f"{where} does not fit its method: {error}; save it again") from error
     return made
-
-
-def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    try:
-        about = json.loads((folder / _ABOUT).read_bytes())
-        arrays = load_tensors((folder / _ARRAYS).read_bytes())
-    except FileNotFoundError as error:
-        raise LensError(
-            f"{error.filename} is missing: point at a folder written by save()"
-        ) from error
-    except (ValueError, SafetensorError) as error:
-        raise LensError(f"{folder} is damaged ({error}): save it again") from error
-    if not isinstance(about, dict):
-        raise LensError(f"{folder / _ABOUT} is damaged (not an object): save it again")
-    return about, arrays
 
 
 def _with_prefix(arrays: dict[str, Tensor], prefix: str, device: str) -> dict[str, Tensor]:
