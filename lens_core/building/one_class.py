@@ -9,6 +9,7 @@ from pathlib import Path
 from lens_core.atlas import ClassWriter, DictionaryInfo, Track
 from lens_core.building.collect import ClassImages, collect, encode_crops
 from lens_core.building.explain import Explained, explain
+from lens_core.building.measure import Measured, measure
 from lens_core.building.settings import BuildSettings
 from lens_core.building.shared_class import explain_shared
 from lens_core.building.write import write_class
@@ -62,7 +63,7 @@ def build_class(
         A picture cannot be read, none is predicted as the class, or its logits have no shares.
     """
     photographs = collect(plan.main, folder, plan.root, plan.settings, track, note)
-    explained = _explain_layers(plan, photographs, folder, track)
+    explained, measured = _explain_layers(plan, photographs, folder, track)
     pictures = {}
     if plan.spectrum is not None:
         from lens_core.building.portraits import portraits
@@ -70,14 +71,15 @@ def build_class(
         pictures = portraits(
             plan.classifiers, folder.class_id, explained, plan.spectrum, plan.settings, track
         )
-    write_class(out, plan.main, folder, photographs, explained, pictures, plan.settings)
+    write_class(out, plan.main, folder, photographs, explained, measured, pictures, plan.settings)
 
 
 def _explain_layers(
     plan: Plan, photographs: ClassImages, folder: ClassFolder, track: Track
-) -> list[Explained]:
-    """All dictionaries in their declared order."""
+) -> tuple[list[Explained], dict[str, Measured]]:
+    """All dictionaries in their declared order, and what was measured of them, by id."""
     found: dict[str, Explained] = {}
+    measured: dict[str, Measured] = {}
     for layer, classifier in plan.classifiers.items():
         mine = [info for info in plan.dictionaries if info.layer == layer]
         where = folder.name if len(plan.classifiers) == 1 else f"{folder.name}, {layer}"
@@ -90,4 +92,9 @@ def _explain_layers(
             if info.scope == "shared":
                 basis = plan.shared[info.id]
                 found[info.id] = explain_shared(classifier, photographs, info, basis, *context)
-    return [found[info.id] for info in plan.dictionaries]
+        if plan.settings.measures:
+            here = [found[info.id] for info in mine]
+            measured |= measure(
+                classifier, photographs, here, crops, plan.settings, track, f"{where}: measures"
+            )
+    return [found[info.id] for info in plan.dictionaries], measured

@@ -15,6 +15,7 @@ from lens_core import crops
 from lens_core.atlas import Alignment, ClassInfo, ClassWriter, ConceptInfo
 from lens_core.building.collect import ClassImages
 from lens_core.building.explain import Explained
+from lens_core.building.measure import Measured
 from lens_core.building.positions import concept_positions, image_positions
 from lens_core.building.settings import BuildSettings
 from lens_core.classifier import Classifier
@@ -30,6 +31,7 @@ def write_class(
     folder: ClassFolder,
     images: ClassImages,
     explained: Sequence[Explained],
+    measured: Mapping[str, Measured],
     visualizations: Mapping[str, Image.Image],
     settings: BuildSettings,
 ) -> None:
@@ -39,6 +41,8 @@ def write_class(
     ----------
     explained
         One a dictionary, the main one first.
+    measured
+        What was measured of them, by dictionary; may lack any.
     visualizations
         Pictures by concept id, and by "class" for the class's logit.
     """
@@ -50,11 +54,20 @@ def write_class(
     ]
     out.write_table("images", _image_table(images, explained[0], names, settings))
     out.write_table("crops", _crop_table(len(names), boxes))
-    out.write_arrays(_arrays(explained, images))
+    out.write_arrays(_arrays(explained, measured, images))
     concepts = [
         concept
         for one in explained
-        for concept in _concepts(out, classifier, images, one, boxes, visualizations, settings)
+        for concept in _concepts(
+            out,
+            classifier,
+            images,
+            one,
+            measured.get(one.info.id),
+            boxes,
+            visualizations,
+            settings,
+        )
     ]
     class_picture = None
     if "class" in visualizations:
@@ -71,7 +84,10 @@ def write_class(
             n_held_out=int(images.held_out.sum()),
             accuracy=float(right.double().mean()),
             concepts=tuple(concepts),
-            fits=tuple(one.fit for one in explained),
+            fits=tuple(
+                measured[one.info.id].of(one.fit) if one.info.id in measured else one.fit
+                for one in explained
+            ),
             visualization=class_picture,
         )
     )
@@ -117,7 +133,9 @@ def _shares(contributions: Tensor, images: ClassImages) -> NDArray[np.float32]:
     return (contributions / logit[:, None]).float().numpy()
 
 
-def _arrays(explained: Sequence[Explained], images: ClassImages) -> dict[str, NDArray[np.generic]]:
+def _arrays(
+    explained: Sequence[Explained], measured: Mapping[str, Measured], images: ClassImages
+) -> dict[str, NDArray[np.generic]]:
     arrays: dict[str, NDArray[np.generic]] = {}
     for one in explained:
         arrays[f"{one.info.id}/dictionary"] = one.dictionary.float().numpy()
@@ -127,6 +145,9 @@ def _arrays(explained: Sequence[Explained], images: ClassImages) -> dict[str, ND
         arrays[f"{one.info.id}/maps"] = one.maps.numpy()
         for name, array in (one.shared.arrays if one.shared else {}).items():
             arrays[f"{one.info.id}/{name}"] = array
+    for dictionary, found in measured.items():
+        for name, array in found.arrays.items():
+            arrays[f"{dictionary}/{name}"] = array
     return arrays
 
 
@@ -135,6 +156,7 @@ def _concepts(
     classifier: Classifier,
     images: ClassImages,
     one: Explained,
+    measured: Measured | None,
     boxes: NDArray[np.float64],
     visualizations: Mapping[str, Image.Image],
     settings: BuildSettings,
@@ -179,6 +201,8 @@ def _concepts(
                 crops=tuple(pictures),
                 crop_rows=tuple(strongest),
                 row=one.shared.rows[row] if one.shared else None,
+                steering=None if measured is None else measured.steering[row],
+                ablation=None if measured is None else measured.ablations[row],
             )
         )
     return concepts

@@ -43,6 +43,21 @@ class DoseResponse:
     distance: Tensor
 
     @property
+    def changed(self) -> Tensor:
+        """(n, k) whether the prediction is another than at dose 0."""
+        return self.predicted != self.predicted[:, self._zero, None]
+
+    def middle(self) -> DoseResponse:
+        """The median over images as the response of one; it changes where most images do."""
+        return DoseResponse(
+            doses=self.doses,
+            logit=self.logit.median(0, keepdim=True).values,
+            probability=self.probability.median(0, keepdim=True).values,
+            predicted=(self.changed.double().mean(0, keepdim=True) >= 0.5).long(),
+            distance=self.distance.median(0, keepdim=True).values,
+        )
+
+    @property
     def slope(self) -> Tensor:
         """Change of the logit for one unit of dose at dose 0, by the doses next to it: (n,)."""
         zero = self._zero
@@ -53,8 +68,7 @@ class DoseResponse:
     @property
     def changes_at(self) -> Tensor:
         """Smallest dose in size at which the prediction is another than at 0 (n,); else nan."""
-        changed = self.predicted != self.predicted[:, self._zero, None]
-        return self._smallest(changed)
+        return self._smallest(self.changed)
 
     @property
     def bends_at(self) -> Tensor:
@@ -137,13 +151,27 @@ def steer(
 
 
 @torch.no_grad()
-def ablation(head: Logits, activations: Tensor, direction: Tensor, class_id: int) -> Tensor:
-    """Drop of the class's logit (n,) when a direction is projected out of activations (n, d, …).
+def ablated(head: Logits, activations: Tensor, direction: Tensor) -> Tensor:
+    """Logits (n, C) of activations (n, d, …) with a direction projected out.
 
-    Of a unit (one-hot direction) that sets it to 0; of a concept it removes all along it. Comparing
-    both, layer by layer, tells local from distributed representations.
+    Of a unit (one-hot direction) that sets it to 0; of a concept it removes all along it.
+
+    Parameters
+    ----------
+    direction
+        (d,) the same for all images, or (n, d) one for each. Directions of 0 remove nothing.
     """
-    unit = torch.nn.functional.normalize(direction.to(activations), dim=0)
-    along = torch.einsum("nd...,d->n...", activations, unit)
-    without = activations - torch.einsum("n...,d->nd...", along, unit)
-    return (head(activations) - head(without))[:, class_id]
+    unit = torch.nn.functional.normalize(direction.to(activations), dim=-1).expand(
+        len(activations), -1
+    )
+    along = torch.einsum("nd...,nd->n...", activations, unit)
+    return head(activations - torch.einsum("n...,nd->nd...", along, unit))
+
+
+@torch.no_grad()
+def ablation(head: Logits, activations: Tensor, direction: Tensor, class_id: int) -> Tensor:
+    """Drop of the class's logit (n,) when a direction is projected out; see `ablated`.
+
+    Comparing units and concepts, layer by layer, tells local from distributed representations.
+    """
+    return (head(activations) - ablated(head, activations, direction))[:, class_id]
