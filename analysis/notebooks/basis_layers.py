@@ -34,8 +34,8 @@ SEED = 0
 # %% [markdown]
 # ## Answers
 #
-# Everybody meets both bases and five layers. Directions are easier by .6 logits at middle depth, and
-# their lead grows with depth.
+# Everybody meets both bases and five layers. Directions are easier by .6 logits at middle depth,
+# and their lead grows with depth.
 
 
 # %%
