@@ -76,7 +76,7 @@ class Attribution(ABC):
         LensError
             The method needs more of the targets than they have, or shapes do not fit.
         """
-        images = _checked(images)
+        images = checked_images(images)
         self._check(targets, len(images), batch)
         maps = self._maps(images, targets, Run(batch, seed, track))
         return maps.detach().float().cpu()
@@ -86,9 +86,7 @@ class Attribution(ABC):
         """The maps (n, H, W)."""
 
     def _check(self, targets: Targets, n: int, batch: int) -> None:
-        chosen = targets.chosen
-        if not isinstance(chosen, int) and len(chosen) != n:
-            raise LensError(f"{len(chosen)} targets for {n} images: give one, or one for each")
+        targets.check(n)
         if batch < 1:
             raise LensError(f"batch must be at least 1, not {batch}")
         if self.needs == "layer" and not isinstance(targets, LayerTargets):
@@ -126,7 +124,8 @@ def enlarged(maps: Tensor, size: tuple[int, int]) -> Tensor:
     return large[:, 0]
 
 
-def _checked(images: Tensor | NDArray[np.floating]) -> Tensor:
+def checked_images(images: Tensor | NDArray[np.floating]) -> Tensor:
+    """Pictures as float32, refused where they are none."""
     images = torch.as_tensor(images).detach()
     if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape:
         raise LensError(f"pictures must be (n, 3, H, W) in [0, 1], not {tuple(images.shape)}")

@@ -21,9 +21,9 @@ from lens_core.attribution.targets import Targets
 
 Baseline = float | Literal["mean", "blur"]
 """What stands in for hidden pixels: a brightness, the colour that the model's input is centred on,
-or the picture itself, blurred (Gaussian, SD a 22nd of its side)."""
+or the picture itself, blurred (Gaussian, SD a 45th of its side: 5 px of 224)."""
 
-_BLUR_SHARE = 22
+_BLUR_SHARE = 45
 
 
 def baseline_of(images: Tensor, baseline: Baseline, neutral: Tensor) -> Tensor:
@@ -91,6 +91,21 @@ class Question:
         return kept, hidden
 
 
+def questions(
+    images: Tensor, targets: Targets, baseline: Baseline, batch: int
+) -> Iterator[Question]:
+    """One question an image, in order."""
+
+    def there(picture: Tensor) -> Tensor:
+        # Channels last from the start, or each batch would be laid out anew.
+        return picture.to(targets.device).contiguous(memory_format=torch.channels_last)
+
+    for row in range(len(images)):
+        image = there(images[row : row + 1])
+        hidden = there(baseline_of(image, baseline, targets.neutral))
+        yield Question(image, hidden, targets, row, batch)
+
+
 @dataclass(frozen=True)
 class Perturbation(Attribution):
     """A method that only asks about hidden parts: for any function, torch or not.
@@ -109,21 +124,9 @@ class Perturbation(Attribution):
         """The map (H, W) of one image."""
 
     def _maps(self, images: Tensor, targets: Targets, run: Run) -> Tensor:
-        hidden = baseline_of(images, self.baseline, targets.neutral)
-        questions = self._questions(images, hidden, targets, run)
-        tracked = run.track(questions, self.title, len(images))
+        asked = questions(images, targets, self.baseline, run.batch)
+        tracked = run.track(asked, self.title, len(images))
         return torch.stack([self._one(ask, run).float().cpu() for ask in tracked])
-
-    def _questions(
-        self, images: Tensor, hidden: Tensor, targets: Targets, run: Run
-    ) -> Iterator[Question]:
-        def there(picture: Tensor) -> Tensor:
-            # Channels last from the start, or each batch would be laid out anew.
-            return picture.to(targets.device).contiguous(memory_format=torch.channels_last)
-
-        for row in range(len(images)):
-            one = slice(row, row + 1)
-            yield Question(there(images[one]), there(hidden[one]), targets, row, run.batch)
 
 
 def grid_masks(codes: Tensor, size: tuple[int, int]) -> Tensor:

@@ -52,6 +52,11 @@ class Targets(ABC):
     def scores(self, images: Tensor, rows: Tensor) -> Tensor:
         """Scores (m,) of pictures (m, 3, H, W); rows (m,) number the images they were made from."""
 
+    def check(self, n: int) -> None:
+        """Refuse targets given one by one for another number of images."""
+        if not isinstance(self.chosen, int) and len(self.chosen) != n:
+            raise LensError(f"{len(self.chosen)} targets for {n} images: give one, or one for each")
+
 
 @dataclass(frozen=True)
 class LayerTargets(Targets):

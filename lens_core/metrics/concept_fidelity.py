@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from lens_core.importance.masked import Head, masked_logits
+from lens_core.metrics.correlation import pearson, spearman
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,8 @@ def mu_fidelity(
     drops = scores[:, :1] - scores[:, 1:]
     claimed = _each(values, importances) @ removed.T
     if correlation == "spearman":
-        drops, claimed = _ranks(drops), _ranks(claimed)
-    return _pearson(claimed.double(), drops.double())
+        return spearman(claimed.double(), drops.double())
+    return pearson(claimed.double(), drops.double())
 
 
 def _each(values: Tensor, importances: Tensor) -> Tensor:
@@ -127,27 +128,3 @@ def _steps(values: Tensor, importances: Tensor) -> Tensor:
     rank = ranking.argsort(dim=1)
     counts = torch.arange(values.shape[1] + 1, device=values.device)
     return (rank[:, None, :] < counts[None, :, None]).to(values)
-
-
-def _ranks(rows: Tensor) -> Tensor:
-    """Ranks in each row, equal values sharing the mean of theirs."""
-    below = (rows[:, :, None] > rows[:, None, :]).sum(2)
-    equal = (rows[:, :, None] == rows[:, None, :]).sum(2)
-    return below + (equal + 1) / 2
-
-
-def _pearson(x: Tensor, y: Tensor) -> Tensor:
-    return torch.where(
-        _varies(x) & _varies(y),
-        torch.nn.functional.cosine_similarity(_centred(x), _centred(y), dim=1, eps=1e-300),
-        torch.nan,
-    )
-
-
-def _centred(rows: Tensor) -> Tensor:
-    return rows - rows.mean(1, keepdim=True)
-
-
-def _varies(rows: Tensor) -> Tensor:
-    """Whether a row varies by more than rounding: what correlates with that means nothing."""
-    return _centred(rows).abs().amax(1) > 1e-6 * rows.abs().amax(1)
