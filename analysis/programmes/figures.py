@@ -65,7 +65,10 @@ def course_figure(
             zorder=6, label=labels[name],
         )  # fmt: skip
     _chance(axes, chance, theme)
-    axes.set_xticks(range(len(places)), [str(place) for place in places])
+    axes.set_xticks(
+        range(len(places)),
+        [f"{place:g}" if isinstance(place, float) else str(place) for place in places],
+    )
     axes.set_xlim(-0.5, len(places) - 0.5)
     axes.set_ylim(-0.03, 1.03)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
@@ -118,8 +121,8 @@ def row_figure(
         if "low" in summary and np.isfinite(row["low"]) and np.isfinite(row["high"]):
             axes.plot([row["low"], row["high"]], [position] * 2, color=theme.ink, lw=1.4, zorder=5)
         axes.scatter(
-            [row[value]], [position], s=26, marker="D", color=colour, edgecolor=theme.ink,
-            lw=0.8, zorder=6,
+            [row[value]], [position], s=26 if len(summary) <= 12 else 14, marker="D", color=colour,
+            edgecolor=theme.ink, lw=0.8, zorder=6,
         )  # fmt: skip
     if neutral is not None:
         axes.axvline(neutral, color=theme.ink_soft, lw=0.8, ls=(0, (4, 3)), zorder=1)

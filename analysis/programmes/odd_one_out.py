@@ -117,7 +117,8 @@ def odd_one_out_study(
                     "t interval (these rules only).",
                 )
             )  # fmt: skip
-    if "confidence" in trials and trials["confidence"].notna().any():
+    single = trials["correct"].dropna().isin([0, 1]).all()  # answers, not blocks
+    if single and "confidence" in trials and trials["confidence"].notna().any():
         sure = attempt("confidence", lambda: _confidence(trials, cluster, level), notes)
         sections += [sure] if sure is not None else []
     everyone = learners if learners is not None else trials

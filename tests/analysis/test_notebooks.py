@@ -13,6 +13,9 @@ PROGRAMMES = {
     "meta_predictor": (8, 2),
     "craft": (4, 2),
     "basis_layers": (5, 1),
+    "visualizations": (6, 3),
+    "drawings": (6, 3),
+    "odd_one_out": (4, 1),
 }
 """Notebooks with how many tables and figures they show at least."""
 NOTEBOOKS = Path(__file__).parents[2] / "analysis" / "notebooks"
