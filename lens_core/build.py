@@ -22,13 +22,14 @@ from lens_core.atlas import (
     no_track,
 )
 from lens_core.building.explain import LINEAR, NON_LINEAR
-from lens_core.building.one_class import Plan, build_class
+from lens_core.building.one_class import Plan
 from lens_core.building.portraits import spectrum_of
 from lens_core.building.settings import BuildSettings
 from lens_core.building.shared_close import close_shared
 from lens_core.building.shared_fit import shared_dictionaries
 from lens_core.building.similar import similar_concepts
 from lens_core.classifier import Classifier
+from lens_core.executors import Executor, LocalExecutor, Place, build_classes
 from lens_core.images import ClassFolder, find_classes
 
 __all__ = ["BuildSettings", "build_atlas"]
@@ -46,6 +47,7 @@ def build_atlas(
     title: str | None = None,
     resume: bool = True,
     force: bool = False,
+    executor: Executor | None = None,
     track: Track = no_track,
     note: Callable[[str], None] = lambda text: None,
 ) -> Manifest:
@@ -58,20 +60,23 @@ def build_atlas(
     images
         Folder with one folder of photographs a class.
     out
-        Folder of the atlas.
+        Folder of the atlas, or a URL (see `lens_core.atlas.store.open_store`).
     layers
         Layers to explain, the main one first; none means the classifier's.
     labels, classes
         See `lens_core.images.find_classes`.
     resume, force
         See `lens_core.atlas.AtlasWriter`.
+    executor
+        Where classes are built; None: one after another in this process.
     note
         Is told one line about each thing worth knowing.
 
     Raises
     ------
     LensError
-        Anything about the images, the model or the place that the user can mend.
+        Anything about the images, the model or the place that the user can mend. What concerns
+        one class is raised when the others are finished.
     """
     settings = settings or BuildSettings()
     root = Path(images)
@@ -88,10 +93,12 @@ def build_atlas(
     for name, one in at.items():
         if one.rectified:
             note(f"layer {name} gives negative activations: concepts are made of the positive part")
+    executor = executor or LocalExecutor()
+    place = executor.place(classifier, note)
     writer = AtlasWriter(
         out,
         title=title or f"{classifier.name}, {len(folders)} classes",
-        model=_model_info(classifier),
+        model=_model_info(classifier, place),
         settings={**settings.recorded(), "images_sha256": _listing(root, folders)},
         dictionaries=_dictionaries(at, settings),
         resume=resume,
@@ -105,9 +112,7 @@ def build_atlas(
         spectrum = spectrum_of(main, folders, settings)
     shared = shared_dictionaries(at, writer.dictionaries, folders, root, settings, writer, track)
     plan = Plan(at, writer.dictionaries, settings, root, spectrum, shared)
-    for folder in track(todo, "classes", len(todo)):
-        with writer.new_class(folder.class_id) as one_class:
-            build_class(plan, folder, one_class, track, note)
+    build_classes(executor, plan, writer, todo, track, note)
     class_ids = [folder.class_id for folder in folders]
     done = [writer.load_class(class_id) for class_id in class_ids]
     close_shared(
@@ -156,7 +161,7 @@ def _non_negative(settings: BuildSettings) -> bool:
         raise LensError(f"--concepts {settings.concepts}: {settings.method}: {error}") from error
 
 
-def _model_info(classifier: Classifier) -> ModelInfo:
+def _model_info(classifier: Classifier, place: Place) -> ModelInfo:
     file, colon, name = classifier.spec.rpartition(":")
     # Where a file lies on this machine says nothing about the model.
     spec = f"{Path(file).name}{colon}{name}" if colon else Path(classifier.spec).name
@@ -167,8 +172,8 @@ def _model_info(classifier: Classifier) -> ModelInfo:
         input_px=classifier.preprocessing.input_px,
         labels=classifier.class_names,
         weights_sha256=classifier.weights_sha256,
-        device=classifier.device.type,
-        precision=str(classifier.dtype).removeprefix("torch."),
+        device=place.device,
+        precision=place.precision,
     )
 
 

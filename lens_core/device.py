@@ -292,8 +292,21 @@ def use_available_cores() -> int:
     return torch.get_num_threads()
 
 
+_share: int | None = None
+
+
+def take_cores(cores: int) -> None:
+    """Use this many cores from now on: for a process that is one of several on its machine."""
+    global _share
+    _share = max(1, cores)
+    torch.set_num_threads(_share)
+
+
 def available_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """Cores this process may use: affinity, and the control group's quota rounded up."""
+    """Cores this process may use: its share if it has one (`take_cores`), else those that affinity
+    and the control group's quota, rounded up, leave it."""
+    if _share is not None:
+        return _share
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else (os.cpu_count() or 1)
     try:
