@@ -144,8 +144,7 @@ class RayExecutor:
             )
         except Exception as error:  # Ray's own errors, ConnectionError, ValueError, …
             raise LensError(
-                f"--executor ray: no cluster at {self._address or 'this machine'}: "
-                f"{_reason(error)}"
+                f"--executor ray: no cluster at {self._address or 'this machine'}: {_reason(error)}"
             ) from error
         self._ours = True
 
