@@ -283,6 +283,9 @@ def _one_image(
         return full[:, rows], dictionary, lambda x: logits_of(classifier, x + rest, of)[:, class_id]
     if of.negative is not None:
         rest = rest - of.negative.mean(dim=(2, 3))
+    if (linear := classifier.linear_head) is not None:  # one class in place of all of them
+        weight, bias = linear.weight[class_id], linear.bias[class_id]
+        return full[:, rows], dictionary, lambda x: (x + rest) @ weight + bias
     return full[:, rows], dictionary, lambda x: pooled(x + rest)[:, class_id]
 
 

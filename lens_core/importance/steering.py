@@ -132,21 +132,23 @@ def steer(
     if len(doses) < 2 or not bool((doses == 0).any()):
         raise ValueError("doses must be at least two, 0 among them, to compare with")
     step = direction.to(activations).view(1, -1, *[1] * (activations.ndim - 2))
-    logits, distances = [], []
+    logits, means = [], []
     for dose in doses:
         moved = activations + dose * step
         moved = moved.clamp(min=0) if rectified else moved
         logits.append(head(moved))
-        pooled = moved.flatten(2).mean(2) if moved.ndim > 2 else moved
-        unknown = pooled.new_full((len(pooled),), torch.nan)
-        distances.append(unknown if real is None else knn_distances(pooled, real, k))
+        means.append(moved.flatten(2).mean(2) if moved.ndim > 2 else moved)
     answers = torch.stack(logits, dim=1)
+    n = len(activations)
+    distance = answers.new_full((n, len(doses)), torch.nan)
+    if real is not None:
+        distance = knn_distances(torch.cat(means), real, k).view(len(doses), n).T
     return DoseResponse(
         doses=doses,
         logit=answers[..., class_id],
         probability=answers.softmax(-1)[..., class_id],
         predicted=answers.argmax(-1),
-        distance=torch.stack(distances, dim=1),
+        distance=distance,
     )
 
 
