@@ -79,8 +79,9 @@ def find_classes(
     """Match the folders in `root` to the model's classes; sorted by class.
 
     A folder matches by any of the class's names, whatever the case, with `_` or `-` for a space,
-    in singular or plural ("ants" is "ant"). `labels` (CSV with the columns folder and class, an
-    index or a name) says it outright; then folders that it does not name are left out.
+    in singular or plural ("ants" is "ant"); `synonyms` holds further names of each. `labels` (CSV
+    with the columns folder and class, an index or a name) says it outright; then folders that it
+    does not name are left out.
 
     Raises
     ------

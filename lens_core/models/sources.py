@@ -85,6 +85,16 @@ def imagenet_synonyms() -> tuple[tuple[str, ...], ...]:
     )
 
 
+def folder_names(synonyms: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+    """Names that a class's folder may bear: its synonyms and, of ImageNet's, its WordNet id."""
+    if synonyms != imagenet_synonyms():
+        return synonyms
+    from timm import data
+
+    ids: list[str] = data.ImageNetInfo().label_names()  # type: ignore[attr-defined]
+    return tuple((*names, wordnet) for names, wordnet in zip(synonyms, ids, strict=True))
+
+
 def _torchvision(name: str, published: bool) -> Source:
     from torchvision import models
 

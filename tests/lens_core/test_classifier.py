@@ -12,6 +12,7 @@ from torch import nn
 
 from lens_core.atlas import LensError
 from lens_core.classifier import Classifier, Preprocessing, load_classifier
+from lens_core.models.sources import folder_names
 from lens_core.training.leafnet import LeafNet
 
 SMALL = Preprocessing(input_px=64, resize_px=64)
@@ -241,6 +242,11 @@ def test_imagenet_names_and_synonyms() -> None:
     classifier = Classifier(net, preprocessing=SMALL, device="cpu")
     assert classifier.class_names[310] == "ant"
     assert classifier.synonyms[310] == ("ant", "emmet", "pismire")
+    # The folders of ImageNet itself are called by WordNet ids.
+    named = folder_names(classifier.synonyms)
+    assert named[310] == ("ant", "emmet", "pismire", "n02219486")
+    assert named[309][-1] == "n02206856"
+    assert folder_names((("ant",), ("bee",))) == (("ant",), ("bee",))
 
 
 def test_a_network_that_answers_every_picture_alike_is_refused() -> None:
