@@ -5,32 +5,39 @@ Notation: k pictures, n crops of each, S the pictures' side, P the crops' side a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .settings import MacoSettings
+from .settings import Optimisation
 
 _MIN_BOX = 0.05
 
 
 @dataclass(frozen=True)
 class Boxes:
-    """Crops of k pictures: `centre` (k, n, 2) as x, y and `side` (k, n), fractions of the side."""
+    """Crops of k pictures.
+
+    `centre` (k, n, 2) as x, y and `side` (k, n) in fractions of the picture's side; `turn` (k, n)
+    in radians, None if all are upright.
+    """
 
     centre: Tensor
     side: Tensor
+    turn: Tensor | None = None
 
 
 def draw_boxes(
-    k: int, settings: MacoSettings, progress: float, generator: torch.Generator
+    k: int, settings: Optimisation, progress: float, generator: torch.Generator
 ) -> Boxes:
     """Draw the crops of one step; `progress` runs from 0 to 1 over the optimisation.
 
     Centres are normal around the picture's middle, sides around the schedule's; boxes are pushed
-    back inside the picture.
+    back inside the picture, save that corners of turned ones may look over its border, where the
+    border's colours go on.
     """
     n = settings.crops
     device = generator.device
@@ -39,12 +46,16 @@ def draw_boxes(
     side = side.clamp(_MIN_BOX, 1.0)
     centre = 0.5 + settings.centre_sd * torch.randn(k, n, 2, generator=generator, device=device)
     half = (side / 2)[..., None]
-    return Boxes(torch.minimum(torch.maximum(centre, half), 1 - half), side)
+    centre = torch.minimum(torch.maximum(centre, half), 1 - half)
+    if not settings.turn_deg:
+        return Boxes(centre, side)
+    turn = torch.rand(k, n, generator=generator, device=device) * 2 - 1
+    return Boxes(centre, side, turn * math.radians(settings.turn_deg))
 
 
 def take_crops(pictures: Tensor, boxes: Boxes, crop_px: int) -> Tensor:
     """Pictures (k, 3, S, S) and k × n boxes → crops (k·n, 3, P, P), bilinear, differentiable."""
-    if pictures.device.type == "cpu":
+    if pictures.device.type == "cpu" or boxes.turn is not None:
         return _by_sampling(pictures, boxes, crop_px)
     # grid_sample adds gradients in any order on a GPU, and pictures would differ between runs.
     return _by_matrices(pictures, boxes, crop_px)
@@ -62,6 +73,11 @@ def _by_sampling(pictures: Tensor, boxes: Boxes, crop_px: int) -> Tensor:
     x, y = _positions(boxes, crop_px)
     shape = (k, n, crop_px, crop_px)
     grid = torch.stack([x[:, :, None, :].expand(shape), y[:, :, :, None].expand(shape)], dim=-1)
+    if boxes.turn is not None:
+        middle = boxes.centre[:, :, None, None]
+        cos, sin = torch.cos(boxes.turn), torch.sin(boxes.turn)
+        turned = torch.stack([torch.stack([cos, sin], -1), torch.stack([-sin, cos], -1)], -2)
+        grid = (grid - middle) @ turned[:, :, None] + middle
     # The n crops of a picture stand below one another, so that it need not be repeated n times.
     tall = functional.grid_sample(
         pictures,

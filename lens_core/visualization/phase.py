@@ -3,6 +3,12 @@
 Notation: φ (k, 3, S, S/2+1) the phases of k pictures, M (3, S, S/2+1) their common magnitude,
 s (k, 3, S, S) pictures in decorrelated colours.
 
+The paper standardizes s over the whole picture, which ties every picture to nearly the same mean
+colour and spreads the colours of a whole set of photographs over each. Here detail has the contrast
+within photographs, and each channel's mean may lie as far from the set's as photographs' usually
+do: its magnitude is bounded by the template, and its phase, counted from where it is 0, is free as
+all others are.
+
 Source: MACO (Fel et al., NeurIPS 2023), section 3.
 """
 
@@ -30,6 +36,8 @@ class PhasePictures(nn.Module):
         Side of the pictures.
     spectrum : Spectrum
         Magnitude and colours.
+    contrast : float
+        Standard deviation of detail and of mean colours, as a share of photographs'.
     generator : torch.Generator
         Draws the first phases, on the device where the pictures shall be.
     """
@@ -37,15 +45,24 @@ class PhasePictures(nn.Module):
     magnitude: Tensor
     colour: Tensor
     offset: Tensor
+    level: Tensor
 
     def __init__(
-        self, k: int, size_px: int, spectrum: Spectrum, generator: torch.Generator
+        self,
+        k: int,
+        size_px: int,
+        spectrum: Spectrum,
+        generator: torch.Generator,
+        contrast: float = 1.0,
     ) -> None:
         super().__init__()
         device = generator.device
         self.size_px = size_px
         self.register_buffer("magnitude", spectrum.resized(size_px).to(device))
         self.register_buffer("colour", spectrum.colour.to(device) * _SIGMOID_GAIN)
+        level = spectrum.levels().to(device)
+        self.detail = contrast / float((1 + level.square().mean()).sqrt())
+        self.register_buffer("level", self.detail * level)
         mean = spectrum.mean.to(device).clamp(0.02, 0.98)
         self.register_buffer("offset", torch.logit(mean)[:, None, None])
         shape = (k, *self.magnitude.shape)
@@ -58,15 +75,21 @@ class PhasePictures(nn.Module):
         return _hermitian((self.phase - mean) / (sd + _EPS), self.size_px)
 
     def decorrelated(self) -> Tensor:
-        """s, with mean 0 and standard deviation 1 over all of each picture."""
+        """s: detail of one standard deviation in all pictures, around each channel's own mean."""
+        phase = self.standard_phase()
         s = torch.fft.irfft2(
-            torch.polar(self.magnitude.expand_as(self.phase), self.standard_phase()),
-            s=(self.size_px, self.size_px),
+            torch.polar(self.magnitude.expand_as(phase), phase), s=(self.size_px, self.size_px)
         )
-        mean = s.mean((1, 2, 3), keepdim=True)
-        sd = s.std((1, 2, 3), keepdim=True)
-        standard: Tensor = (s - mean) / (sd + _EPS)
-        return standard
+        s = s - s.mean((2, 3), keepdim=True)
+        s = s * (self.detail / (s.std((1, 2, 3), keepdim=True) + _EPS))
+        level: Tensor = self.level * torch.sin(self._zero_phase())
+        coloured: Tensor = s + level[..., None, None]
+        return coloured
+
+    def _zero_phase(self) -> Tensor:
+        """φ̂ of the zero frequency, (k, 3)."""
+        mean, sd = self.phase.mean((1, 2, 3)), self.phase.std((1, 2, 3))
+        return (self.phase[..., 0, 0] - mean[:, None]) / (sd[:, None] + _EPS)
 
     def forward(self) -> Tensor:
         """Pictures (k, 3, S, S) in [0, 1]."""

@@ -6,10 +6,11 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from .maco import Visualizations
+from .optimise import Visualizations
 
 _CLIP_PERCENT = (1.0, 99.0)
 _OPAQUE_PERCENT = 80.0
+_MOST_STRETCH = 1.5
 
 
 def to_pictures(made: Visualizations) -> list[Image.Image]:
@@ -23,14 +24,19 @@ def to_picture(image: Tensor, transparency: Tensor) -> Image.Image:
     Parameters
     ----------
     image : Tensor (3, S, S)
-        Stretched so that its 1st and 99th percentile become black and white.
+        Stretched so that the 1st and 99th percentile of what is at least half opaque become black
+        and white, but by no more than half: a dark picture stays dark, a plain one plain.
     transparency : Tensor (S, S)
         Becomes the alpha channel, opaque from its 80th percentile on.
     """
     rgb = image.detach().float().cpu().numpy()
-    low, high = np.percentile(rgb, _CLIP_PERCENT)
-    rgb = np.clip((rgb - low) / max(high - low, 1e-6), 0, 1)
     shown = transparency.detach().float().cpu().numpy()
     alpha = np.clip(shown / max(float(np.percentile(shown, _OPAQUE_PERCENT)), 1e-12), 0, 1)
+    seen = rgb[:, alpha >= 0.5] if bool((alpha >= 0.5).any()) else rgb
+    low, high = np.percentile(seen, _CLIP_PERCENT)
+    gain = min(1 / max(high - low, 1e-6), _MOST_STRETCH)
+    middle, half = (low + high) / 2, gain * (high - low) / 2
+    # The range stays where it is as far as it fits.
+    rgb = np.clip((rgb - middle) * gain + np.clip(middle, half, 1 - half), 0, 1)
     stacked = np.concatenate([rgb, alpha[None]]).transpose(1, 2, 0)
     return Image.fromarray(np.round(stacked * 255).astype(np.uint8), mode="RGBA")

@@ -10,7 +10,7 @@ _SMALL_INPUT_PX = 160
 
 
 @dataclass(frozen=True)
-class MacoSettings:
+class Optimisation:
     """Settings of one optimisation; all boxes are fractions of the picture's side.
 
     Attributes
@@ -28,11 +28,17 @@ class MacoSettings:
         Mean side of the crops at the first and the last step, linear between.
     box_sd, centre_sd
         Standard deviation of the crops' side, and of their centre around the picture's.
+    turn_deg
+        Crops are turned by up to this much, either way.
     noise
         Standard deviation of the noise added to each crop (pictures are in [0, 1]).
     cosine_power
         How much a concept's picture must resemble the concept alone; 0 is the MACO paper's
-        objective. See :mod:`~lens_core.visualization.maco`.
+        objective. See :mod:`~lens_core.visualization.targets`.
+    total_variation
+        Charge on the mean difference of neighbouring pixels, in units of the objective.
+    closeness
+        Charge on the mean squared change since the start, in units of the objective.
     lr
         Step length of NAdam.
     at_once
@@ -50,23 +56,46 @@ class MacoSettings:
     box_to: float = 0.2
     box_sd: float = 0.05
     centre_sd: float = 0.15
+    turn_deg: float = 0.0
     noise: float = 0.08
     cosine_power: float = 2.0
+    total_variation: float = 0.0
+    closeness: float = 0.0
     lr: float = 1.0
     at_once: int = 32
     patience: int = 32
 
     def __post_init__(self) -> None:
-        for name in ("size_px", "steps", "crops", "at_once"):
-            if getattr(self, name) < 1:
-                raise LensError(f"MacoSettings: {name} is {getattr(self, name)}; it must be ≥ 1")
+        name = type(self).__name__
+        for field in ("size_px", "steps", "crops", "at_once"):
+            if getattr(self, field) < 1:
+                raise LensError(f"{name}: {field} is {getattr(self, field)}; it must be ≥ 1")
         if self.crop_px is not None and self.crop_px < 1:
-            raise LensError(f"MacoSettings: crop_px is {self.crop_px}; it must be ≥ 1 or None")
-        for name in ("box_from", "box_to"):
-            if not 0 < getattr(self, name) <= 1:
-                raise LensError(
-                    f"MacoSettings: {name} is {getattr(self, name)}; it must be in (0, 1]"
-                )
+            raise LensError(f"{name}: crop_px is {self.crop_px}; it must be ≥ 1 or None")
+        for field in ("box_from", "box_to"):
+            if not 0 < getattr(self, field) <= 1:
+                raise LensError(f"{name}: {field} is {getattr(self, field)}; it must be in (0, 1]")
+        for field in ("total_variation", "closeness", "noise", "turn_deg"):
+            if getattr(self, field) < 0:
+                raise LensError(f"{name}: {field} is {getattr(self, field)}; it must be ≥ 0")
+        if self.lr <= 0:
+            raise LensError(f"{name}: lr is {self.lr}; it must be > 0")
+
+
+@dataclass(frozen=True)
+class MacoSettings(Optimisation):
+    """Settings of MACO.
+
+    Attributes
+    ----------
+    contrast
+        Standard deviation of the pictures as a share of that of the photographs measured. Under 1
+        fewer colours end up saturated.
+    """
+
+    box_to: float = 0.25
+    centre_sd: float = 0.18
+    contrast: float = 0.85
 
     @classmethod
     def for_input(cls, input_px: int, fixed_input: bool = False) -> MacoSettings:
@@ -82,14 +111,54 @@ class MacoSettings:
         Notes
         -----
         Processor time of one AVX512-BF16 core for a picture, eleven made together: 8.6 to 9.2 s
-        with EfficientNet-Lite0 (224 px; 320 px, 128 steps), 1.1 s with LeafNet (128 px; 224 px,
+        with EfficientNet-Lite0 (224 px; 320 px, 128 steps), 1.0 s with LeafNet (128 px; 128 px,
         64 steps).
         """
         small = input_px < _SMALL_INPUT_PX
-        # A small network sees nearly its whole input at once: crops must show more of the picture.
+        # Concepts of small models come from crops magnified three to four times: pictures of few
+        # pixels, of which crops see about as much, look like these.
         settings = (
-            cls(size_px=224, steps=64, box_from=0.6, box_to=0.4, centre_sd=0.2) if small else cls()
+            cls(size_px=128, steps=64, crops=8, box_to=0.35, contrast=0.7) if small else cls()
         )
         wanted = 96 if small else cls.crop_px
         crop_px = None if fixed_input or wanted is None or wanted >= input_px else wanted
         return replace(settings, crop_px=crop_px)
+
+
+@dataclass(frozen=True)
+class FourierSettings(Optimisation):
+    """Settings of Fourier pictures: nearly the whole picture, shifted, turned and scaled.
+
+    Attributes
+    ----------
+    decay
+        q: spectra are divided by 1/f^q.
+    """
+
+    box_from: float = 0.9
+    box_to: float = 0.9
+    box_sd: float = 0.05
+    centre_sd: float = 0.05
+    turn_deg: float = 10.0
+    noise: float = 0.02
+    lr: float = 0.05
+    decay: float = 1.0
+
+
+@dataclass(frozen=True)
+class PixelSettings(Optimisation):
+    """Settings of pixel pictures: nearly the whole picture, without turns."""
+
+    box_from: float = 0.95
+    box_to: float = 0.95
+    box_sd: float = 0.02
+    centre_sd: float = 0.02
+    noise: float = 0.0
+    lr: float = 0.05
+
+
+@dataclass(frozen=True)
+class AccentuationSettings(FourierSettings):
+    """Settings of feature accentuation."""
+
+    closeness: float = 100.0

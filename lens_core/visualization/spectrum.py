@@ -10,7 +10,7 @@ Source: MACO (Fel et al., NeurIPS 2023), section 3; decorrelated colours after O
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,8 @@ from lens_core.atlas import LensError
 _DEFAULT_SD = (0.42, 0.10, 0.04)
 _DEFAULT_AXES = ((1.0, 1.0, 1.0), (1.0, 0.0, -1.0), (1.0, -2.0, 1.0))
 _MIN_VARIANCE = 1e-8
+# Of the two-dimensional Hann window.
+_WINDOW_MEAN, _WINDOW_RMS = 1 / 4, 3 / 8
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,24 @@ class Spectrum:
         """Magnitude for pictures of another size, (3, size_px, size_px//2+1)."""
         return resize_magnitude(self.magnitude, size_px)
 
+    def levels(self) -> Tensor:
+        """(3,): how far a picture's mean lies from that of all, in each decorrelated colour.
+
+        In standard deviations of the detail within pictures. Both are read off the magnitude: the
+        window it was measured with passes 1/4 of a constant, and 3/8 of the rms of everything.
+        """
+        height, half = self.magnitude.shape[-2:]
+        width = 2 * (half - 1) if height % 2 == 0 else 2 * half - 1  # pictures are square
+        weight = torch.full_like(self.magnitude[0], 2.0)
+        weight[:, 0] = 1.0
+        if width % 2 == 0:
+            weight[:, -1] = 1.0  # its own mirror image
+        rms = (self.magnitude.square() * weight).sum((1, 2)).sqrt() / (height * width) / _WINDOW_RMS
+        level = self.magnitude[:, 0, 0] / (height * width) / _WINDOW_MEAN
+        everything = rms.square().mean()
+        detail = (everything - level.square().mean()).clamp(min=1e-4 * float(everything) + 1e-12)
+        return level / detail.sqrt()
+
     def save(self, path: Path) -> None:
         """Write as safetensors; the caller decides where and when (one file an image set)."""
         partial = path.with_name(path.name + ".partial")
@@ -65,6 +85,16 @@ class Spectrum:
             return cls(arrays["magnitude"], arrays["colour"], arrays["mean"])
         except (OSError, SafetensorError, KeyError):
             raise LensError(f"{path}: not a spectrum; remove it and it is measured again") from None
+
+
+def cached_spectrum(path: Path, pictures: Callable[[], Tensor]) -> Spectrum:
+    """The spectrum in the file, or that of the pictures, which is then written there."""
+    if path.exists():
+        return Spectrum.load(path)
+    spectrum = measure_spectrum(pictures())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    spectrum.save(path)
+    return spectrum
 
 
 def measure_spectrum(images: Tensor | Iterable[Tensor], batch: int = 32) -> Spectrum:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -12,11 +13,13 @@ from torch import Tensor, nn
 
 from lens_core.atlas import LensError
 from lens_core.visualization.crops import _by_matrices, _by_sampling, draw_boxes
-from lens_core.visualization.maco import Targets, Visualizations, visualize
+from lens_core.visualization.maco import visualize
+from lens_core.visualization.optimise import Visualizations
 from lens_core.visualization.phase import PhasePictures
 from lens_core.visualization.picture import to_picture, to_pictures
 from lens_core.visualization.settings import MacoSettings
 from lens_core.visualization.spectrum import Spectrum, measure_spectrum
+from lens_core.visualization.targets import Targets
 
 QUICK = MacoSettings(size_px=32, steps=12, crops=3, crop_px=24)
 
@@ -66,23 +69,38 @@ def late(made: Visualizations) -> Tensor:
 
 @pytest.mark.parametrize("size_px", [32, 33])
 def test_the_magnitude_is_the_templates(spectrum: Spectrum, size_px: int) -> None:
-    """Whatever the phases, up to one factor a picture and the mean that standardizing takes."""
+    """Whatever the phases, up to one factor a picture; the zero frequency may be smaller."""
     pictures = PhasePictures(2, size_px, spectrum, torch.Generator().manual_seed(0))
     pictures.phase.data *= 7
     found = torch.fft.rfft2(pictures.decorrelated().detach().double()).abs()
     template = spectrum.resized(size_px).double().expand_as(found).clone()
     template[..., 0, 0] = found[..., 0, 0] = 0
-    # The mean over channels is taken jointly, so each channel's zero frequency is free.
     factor = (found * template).sum((1, 2, 3), keepdim=True) / (template**2).sum((1, 2, 3), True)
     assert torch.allclose(found, factor * template, rtol=1e-3, atol=1e-3 * float(factor.max()))
 
 
-def test_pictures_lie_in_range_and_have_the_measured_contrast(spectrum: Spectrum) -> None:
-    image = PhasePictures(1, 32, spectrum, torch.Generator().manual_seed(0))().detach()
-    assert image.shape == (1, 3, 32, 32)
+@pytest.mark.parametrize("contrast", [0.5, 1.0])
+def test_pictures_have_the_measured_contrast(spectrum: Spectrum, contrast: float) -> None:
+    pictures = PhasePictures(8, 32, spectrum, torch.Generator().manual_seed(0), contrast)
+    image = pictures().detach()
+    assert image.shape == (8, 3, 32, 32)
     assert 0 <= image.min() < image.max() <= 1
-    measured = (spectrum.colour @ spectrum.colour.T).diagonal().mean().sqrt()
-    assert float(image.std()) == pytest.approx(float(measured), rel=0.5)
+    level = spectrum.levels().square().mean()
+    within = pictures.decorrelated().detach()
+    within = within - within.mean((2, 3), keepdim=True)
+    assert torch.allclose(within.std((1, 2, 3)), contrast / (1 + level).sqrt(), rtol=1e-3)
+
+
+def test_mean_colours_are_free_as_far_as_photographs_are(spectrum: Spectrum) -> None:
+    pictures = PhasePictures(3, 32, spectrum, torch.Generator().manual_seed(0))
+    highest = pictures.level
+    with torch.no_grad():
+        mean, sd = float(pictures.phase.mean()), float(pictures.phase.std())
+        for picture, angle in enumerate((-torch.pi / 2, 0.0, torch.pi / 2)):
+            pictures.phase[picture, :, 0, 0] = mean + sd * angle
+        means = pictures.decorrelated().mean((2, 3))
+    for picture, sign in enumerate((-1.0, 0.0, 1.0)):
+        assert torch.allclose(means[picture], sign * highest, atol=0.06)
 
 
 def test_only_phases_receive_gradients(eye: Eye, spectrum: Spectrum, directions: Tensor) -> None:
@@ -90,8 +108,8 @@ def test_only_phases_receive_gradients(eye: Eye, spectrum: Spectrum, directions:
     parameters = [*eye.body.parameters(), *eye.top.parameters()]
     assert all(parameter.requires_grad for parameter in parameters)
     assert all(parameter.grad is None for parameter in parameters)
-    pictures = PhasePictures(1, 32, spectrum, torch.Generator())
-    assert [name for name, _ in pictures.named_parameters()] == ["phase"]
+    made_of = PhasePictures(1, 32, spectrum, torch.Generator())
+    assert [name for name, _ in made_of.named_parameters()] == ["phase"]
 
 
 def test_the_gradient_of_the_phase_is_right(spectrum: Spectrum) -> None:
@@ -194,6 +212,66 @@ def test_a_directions_length_does_not_matter(
     assert torch.equal(short.images, long.images)
 
 
+def test_sums_of_targets(eye: Eye, spectrum: Spectrum, directions: Tensor) -> None:
+    """A sum's objective is the sum of its parts' on the same picture, at either end."""
+    weights = torch.tensor([[1.0, 0.0, 0.0], [0.5, 0.0, 2.0], [0.0, -1.0, 1.0]])
+    still = replace(
+        QUICK, steps=1, noise=0.0, box_from=1.0, box_to=1.0, box_sd=0.0, crops=1, lr=1e-9
+    )
+    both = Targets(directions, (3,), weights=weights)
+    made = visualize(eye, both, spectrum, still)
+    values = torch.zeros(3, 3)
+    for picture, image in enumerate(made.images):
+        crop = nn.functional.interpolate(image[None], 24, mode="bilinear")
+        with torch.no_grad():
+            pooled = eye.encode(crop).mean((2, 3))
+            along = pooled @ nn.functional.normalize(directions, dim=1).T
+            values[picture, :2] = (along * (along / pooled.norm()).clamp(min=0.1) ** 2)[0]
+            values[picture, 2] = eye.logits(crop)[0, 3]
+    assert torch.allclose(made.objective[0], (values * weights).sum(1), rtol=0.05)
+
+
+def test_what_is_avoided_goes_down(eye: Eye, spectrum: Spectrum) -> None:
+    settings = MacoSettings(size_px=32, steps=60, crops=4, crop_px=24, box_to=0.5)
+    for_and_against = Targets(classes=(1,), weights=torch.tensor([[1.0], [-1.0]]))
+    made = visualize(eye, for_and_against, spectrum, settings)
+    with torch.no_grad():
+        wanted, avoided = eye.logits(made.images)[:, 1]
+    assert wanted > avoided
+
+
+def test_channels_and_single_units(eye: Eye, spectrum: Spectrum) -> None:
+    settings = MacoSettings(
+        size_px=32, steps=40, crops=2, crop_px=32, cosine_power=0, noise=0.0, box_from=1.0,
+        box_to=1.0, box_sd=0.0,
+    )  # fmt: skip
+    reached = []
+    with torch.no_grad():  # a channel that is not dead for this spectrum
+        natural = PhasePictures(4, 32, spectrum, torch.Generator().manual_seed(0))()
+        alive = int(eye.encode(natural).mean((0, 2, 3)).argmax())
+    for single in (False, True):
+        targets = Targets.channels([alive], 8, single=single)
+        made = visualize(eye, targets, spectrum, settings)
+        with torch.no_grad():
+            maps = eye.encode(made.images)[0, alive]
+        middle = maps[maps.shape[0] // 2, maps.shape[1] // 2]
+        reached.append((float(maps.mean()), float(middle)))
+    assert reached[0][0] > reached[1][0]  # the channel everywhere
+    assert reached[1][1] > reached[0][1]  # the unit in the middle
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: Targets(torch.ones(2, 8), weights=torch.ones(3, 4)), r"\(pictures, 2\)"),
+        (lambda: Targets.channels([8], 8), "channels 0 to 7"),
+    ],
+)
+def test_targets_that_do_not_fit(wrong: Callable[[], Targets], message: str) -> None:
+    with pytest.raises(LensError, match=message):
+        wrong()
+
+
 def test_many_targets_are_made_in_lots(eye: Eye, spectrum: Spectrum) -> None:
     directions = torch.rand(5, 8, generator=torch.Generator().manual_seed(2))
     small = replace(QUICK, at_once=2)
@@ -202,6 +280,9 @@ def test_many_targets_are_made_in_lots(eye: Eye, spectrum: Spectrum) -> None:
     assert lots.objective.shape == (12, 6)
     second = visualize(eye, Targets(directions[2:4]), spectrum, small, seed=2)
     assert torch.equal(lots.images[2:4], second.images)
+    weights = torch.eye(6)
+    weighted = visualize(eye, Targets(directions, (3,), weights), spectrum, small, seed=1)
+    assert torch.allclose(lots.images[:4], weighted.images[:4], atol=1e-3)
 
 
 def test_a_constant_image_set_gives_no_nan(eye: Eye, directions: Tensor) -> None:
@@ -271,7 +352,7 @@ def test_boxes_stay_inside_and_shrink() -> None:
         assert float(boxes.side.mean()) == pytest.approx(mean, abs=0.02)
 
 
-def test_opacity_and_contrast_of_the_shown_picture() -> None:
+def test_opacity_of_the_shown_picture() -> None:
     image = torch.linspace(0.4, 0.6, 300).reshape(3, 10, 10)
     transparency = torch.linspace(0, 1, 100).reshape(10, 10)
     shown = np.asarray(to_picture(image, transparency))
@@ -281,5 +362,18 @@ def test_opacity_and_contrast_of_the_shown_picture() -> None:
     assert (alpha[80:] == 255).all()
     assert (alpha[:79] < 255).all()
     assert alpha[40] == pytest.approx(255 * 40 / 79.2, abs=1)
-    assert shown[..., :3].min() == 0
-    assert shown[..., :3].max() == 255
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [(0.1, 0.9, (0.0, 1.0)), (0.45, 0.55, (0.425, 0.575)), (0.0, 0.2, (0.0, 0.3))],
+)
+def test_contrast_of_the_shown_picture(low: float, high: float, shown: tuple[float, float]) -> None:
+    """Where it is opaque; what cannot be seen does not count."""
+    image = torch.zeros(3, 20, 20)
+    image[:, ::2, :16], image[:, 1::2, :16] = low, high
+    image[:, :, 16:] = 1.0
+    transparency = torch.ones(20, 20)
+    transparency[:, 16:] = 0.0
+    seen = np.asarray(to_picture(image, transparency))[:, :16, :3] / 255
+    assert (seen.min(), seen.max()) == pytest.approx(shown, abs=0.01)

@@ -13,6 +13,7 @@ from torch import Tensor
 from lens_core.atlas import LensError
 from lens_core.visualization.spectrum import (
     Spectrum,
+    cached_spectrum,
     default_colour,
     measure_colour,
     measure_spectrum,
@@ -122,6 +123,29 @@ def test_batches_do_not_matter() -> None:
     pictures = noise_pictures(-1.0, n=7, size=16)
     a, b = measure_spectrum(pictures, batch=2), measure_spectrum(list(pictures), batch=100)
     assert torch.allclose(a.magnitude, b.magnitude, rtol=1e-4)
+
+
+def test_how_far_mean_colours_lie_apart() -> None:
+    """Half the pictures brighter by as much as the other half is darker, over known detail."""
+    generator = torch.Generator().manual_seed(0)
+    detail = 0.05 * torch.randn(40, 1, 64, 64, generator=generator)
+    shift = torch.tensor([0.1, -0.1]).repeat(20).view(-1, 1, 1, 1)
+    spectrum = measure_spectrum((0.5 + shift + detail).expand(-1, 3, -1, -1))
+    # Brightness alone varies: the detail of one channel of three stands for that of all.
+    assert float(spectrum.levels()[0]) == pytest.approx(0.1 / 0.05 * 3**0.5, rel=0.2)
+
+
+def test_a_spectrum_is_measured_once(tmp_path: Path) -> None:
+    path = tmp_path / "deeper" / "spectrum.safetensors"
+    asked: list[int] = []
+
+    def pictures() -> Tensor:
+        asked.append(1)
+        return noise_pictures(-1.0, n=3, size=16)
+
+    first, second = (cached_spectrum(path, pictures) for _ in range(2))
+    assert len(asked) == 1
+    assert torch.equal(first.magnitude, second.magnitude)
 
 
 def test_on_disk_and_back(tmp_path: Path) -> None:
