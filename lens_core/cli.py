@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from lens_core.atlas.errors import LensError
 from lens_core.atlas.progress import Terminal
 from lens_core.building.settings import METHODS
+
+if TYPE_CHECKING:
+    from lens_core.executors import Executor, ModelSource
 
 _DIR = click.Path(path_type=Path)
 
@@ -23,7 +29,12 @@ _DIR = click.Path(path_type=Path)
     metavar="SPEC",
     help="torchvision:NAME, timm:NAME, file.py:factory, or a model folder.",
 )
-@click.option("--out", type=_DIR, required=True, help="Folder of the atlas.")
+@click.option(
+    "--out",
+    required=True,
+    metavar="PLACE",
+    help="Folder of the atlas, or a URL that fsspec knows, e.g. s3://bucket/atlas.",
+)
 @click.option(
     "--layer",
     "layers",
@@ -116,6 +127,19 @@ _DIR = click.Path(path_type=Path)
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--title", help="What the atlas is called.")
+@click.option(
+    "--executor",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Build class by class here, or many classes at once on a Ray cluster.",
+)
+@click.option("--workers", type=click.IntRange(1), help="With Ray. Default: one a GPU.")
+@click.option(
+    "--ray-address",
+    metavar="ADDRESS",
+    help="Of a running cluster. Default: RAY_ADDRESS, else this machine.",
+)
 @click.option("--resume/--no-resume", default=True, show_default=True, help="Keep classes done.")
 @click.option("--force", is_flag=True, help="Replace whatever is in the folder.")
 @click.pass_obj
@@ -124,7 +148,7 @@ def build(
     /,
     images: Path,
     spec: str,
-    out: Path,
+    out: str,
     layers: tuple[str, ...],
     weights: str | None,
     weights_by_order: bool,
@@ -135,6 +159,9 @@ def build(
     title: str | None,
     resume: bool,
     force: bool,
+    executor: str,
+    workers: int | None,
+    ray_address: str | None,
     no_measures: bool,
     no_visualizations: bool,
     **chosen: Any,
@@ -145,16 +172,16 @@ def build(
     singular), or --labels says which is which. An interrupted build goes on when run again.
     """
     from lens_core.build import BuildSettings, build_atlas
-    from lens_core.classifier import load_classifier
+    from lens_core.executors import ModelSource
 
-    classifier = load_classifier(
-        spec,
-        weights=weights,
-        weights_by_order=weights_by_order,
-        layer=layers[0] if layers else None,
-        device=device,
-        precision=precision,
-    )
+    if executor == "local" and (workers or ray_address):
+        raise LensError("--workers and --ray-address are for --executor ray")
+    layer = layers[0] if layers else None
+    source = ModelSource(spec, weights, weights_by_order, layer, device, precision)
+    runs_in = _executor(executor, source, workers, ray_address)
+    # Workers need not have what this machine has: with Ray it may be one without a GPU.
+    here = source if executor == "local" or device == "cpu" else replace(source, device="auto")
+    classifier = here.load()
     # The remaining options are fields of the settings, which refuse any other name.
     settings = BuildSettings(
         measures=not no_measures, visualizations=not no_visualizations, **chosen
@@ -163,29 +190,43 @@ def build(
         f"{classifier.name}: {len(classifier.class_names)} classes, layer {classifier.layer}, "
         f"{classifier.device.type}, {str(classifier.dtype).removeprefix('torch.')}"
     )
-    manifest = build_atlas(
-        classifier,
-        images,
-        out,
-        settings,
-        layers=layers,
-        labels=labels,
-        classes=classes,
-        title=title,
-        resume=resume,
-        force=force,
-        track=terminal.track,
-        note=terminal.note,
-    )
+    with closing(runs_in):
+        manifest = build_atlas(
+            classifier,
+            images,
+            out,
+            settings,
+            layers=layers,
+            labels=labels,
+            classes=classes,
+            title=title,
+            resume=resume,
+            force=force,
+            executor=runs_in,
+            track=terminal.track,
+            note=terminal.note,
+        )
     click.echo(f"{out}: {len(manifest.classes)} classes, {manifest.hash}")
 
 
+def _executor(
+    name: str, source: ModelSource, workers: int | None, ray_address: str | None
+) -> Executor:
+    if name == "local":
+        from lens_core.executors import LocalExecutor
+
+        return LocalExecutor()
+    from lens_core.executors.ray import RayExecutor
+
+    return RayExecutor(source, workers, address=ray_address)
+
+
 @click.command()
-@click.argument("atlas", type=_DIR)
+@click.argument("atlas")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
 @click.option("--class", "class_name", metavar="NAME", help="One class, by name or index.")
-def show(atlas: Path, as_json: bool, class_name: str | None) -> None:
-    """Print what an atlas holds."""
+def show(atlas: str, as_json: bool, class_name: str | None) -> None:
+    """Print what an atlas holds, in a folder or at a URL."""
     from lens_core.atlas import Atlas
 
     opened = Atlas.open(atlas)
@@ -219,9 +260,9 @@ def show(atlas: Path, as_json: bool, class_name: str | None) -> None:
 
 
 @click.command()
-@click.argument("atlas", type=_DIR)
+@click.argument("atlas")
 @click.pass_obj
-def verify(terminal: Terminal, atlas: Path) -> None:
+def verify(terminal: Terminal, atlas: str) -> None:
     """Check every byte of an atlas against its manifest; leaves with 1 if something is wrong."""
     from lens_core.atlas import Atlas, verify_atlas
 
@@ -262,8 +303,6 @@ def _print_concepts(atlas: Any, class_id: int) -> None:
 
 
 def _find_class(atlas: Any, wanted: str) -> Any:
-    from lens_core.atlas import LensError
-
     plain = wanted.casefold().replace("_", " ")
     for entry in atlas.classes:
         names = {entry.name, entry.folder, *entry.synonyms, str(entry.id)}

@@ -157,7 +157,8 @@ class RemoteStore(Store):
     # ------------------------------------------------------------ writing
 
     def claim(self) -> None:
-        if not self._root.strip("/") or (self._bucket and "/" not in self._root):
+        place = self._root.strip("/")
+        if not place or (self._bucket and "/" not in place):
             raise LensError(f"{self.url}: is all of a bucket; give a folder in it: {self.url}/NAME")
         if self.exists(""):
             raise LensError(f"{self.url} is a file: give a folder for the atlas")

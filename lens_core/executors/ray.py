@@ -20,12 +20,11 @@ from lens_core.classifier import Classifier
 from lens_core.executors.base import Done, Note, Place
 from lens_core.executors.job import Job, ModelSource
 from lens_core.executors.ray_worker import Built, Loaded, Worker
+from lens_core.executors.sizing import Machine, Workers, size_workers
 from lens_core.images import ClassFolder
 
 MAX_DEATHS = 3
 """Workers that may die at one class before it is given up."""
-_CPUS_A_WORKER = 4
-"""On machines without a GPU: more threads than these gain little, more workers do."""
 _PATIENCE_S = 60.0
 _FAREWELL_S = 10.0
 
@@ -38,9 +37,9 @@ class RayExecutor:
     source
         What every worker loads its model from; files in it must be on all machines.
     workers
-        How many; None: one a GPU, on clusters without one as many as have `cpus` each.
+        How many; None: see `lens_core.executors.sizing.size_workers`.
     cpus
-        Cores of a worker, for decoding and, without a GPU, for computing; None: an even share.
+        Cores of a worker, for decoding and, without a GPU, for computing; None: likewise.
     address
         Of a running cluster, e.g. ``ray://head:10001`` or ``auto``; None: what ``RAY_ADDRESS``
         says, else a cluster that runs on this machine, else a new one of this machine alone.
@@ -70,8 +69,7 @@ class RayExecutor:
         self._cpus = cpus
         self._address = address
         self._ours = False
-        self._size = 0
-        self._options: dict[str, Any] = {}
+        self._workers = Workers(0, 1, 0)
         self._actors: list[Any] = []
         self._sha256: str | None = None
         self._place: Place | None = None
@@ -85,7 +83,11 @@ class RayExecutor:
             There is no cluster, it has not what was asked for, or the worker has another model.
         """
         self._connect()
-        self._plan_workers()
+        self._workers = size_workers(
+            self._machines(), self._source.device, self._wanted, self._cpus
+        )
+        if self._source.device.startswith("cuda:"):  # which one is Ray's to say
+            self._source = replace(self._source, device="cuda")
         self._sha256 = classifier.weights_sha256
         actor = self._start()
         reference = actor.load.remote(self._source)
@@ -98,10 +100,7 @@ class RayExecutor:
             raise LensError(f"--executor ray: a worker cannot start: {_reason(death)}") from death
         self._check(loaded)
         assert loaded.place is not None
-        note(
-            f"ray: up to {self._size} workers, each with {self._options['num_cpus']} CPUs and "
-            f"{self._options['num_gpus']} GPUs, {loaded.place.device}, {loaded.place.precision}"
-        )
+        note(f"ray: workers {self._workers}, {loaded.place.device}, {loaded.place.precision}")
         return loaded.place  # type: ignore[no-any-return]
 
     def run(
@@ -148,45 +147,22 @@ class RayExecutor:
             ) from error
         self._ours = True
 
-    def _plan_workers(self) -> None:
-        total = self._ray.cluster_resources()
-        cpus, gpus = int(total.get("CPU", 0)), int(total.get("GPU", 0))
-        kind = self._source.device.partition(":")[0]
-        if kind == "cuda" and not gpus:
-            raise LensError("--device cuda: the Ray cluster has no GPU; use --device auto")
-        on_gpu = gpus > 0 and kind in ("auto", "cuda")
-        if kind == "cuda":  # which one is Ray's to say
-            self._source = replace(self._source, device="cuda")
-        smallest = min(self._node_shares(on_gpu), default=1)
-        if self._cpus is None:
-            share = cpus // self._wanted if self._wanted else smallest
-            self._cpus = max(1, share if on_gpu or self._wanted else min(share, _CPUS_A_WORKER))
-            self._cpus = min(self._cpus, max(1, smallest))
-        most = min(gpus, cpus // self._cpus) if on_gpu else cpus // self._cpus
-        if (self._wanted or 1) > most:
-            raise LensError(
-                f"--workers {self._wanted or 1}: the Ray cluster has {cpus} CPUs and {gpus} GPUs, "
-                f"enough for {most} workers with {self._cpus} CPUs each"
-                + (" and a GPU" if on_gpu else "")
-            )
-        self._size = self._wanted or most
-        self._options = {
-            "num_cpus": self._cpus,
-            "num_gpus": 1 if on_gpu else 0,
-            "max_restarts": 0,
-            "scheduling_strategy": "SPREAD",
-        }
-
-    def _node_shares(self, on_gpu: bool) -> Iterable[int]:
-        """CPUs of each machine, or on machines with GPUs those a GPU."""
-        for node in self._ray.nodes():
-            has = node["Resources"]
-            cpus, gpus = int(has.get("CPU", 0)), int(has.get("GPU", 0))
-            if node["Alive"] and cpus and (gpus or not on_gpu):
-                yield max(1, cpus // gpus) if on_gpu else cpus
+    def _machines(self) -> list[Machine]:
+        return [
+            Machine(int(node["Resources"].get("CPU", 0)), int(node["Resources"].get("GPU", 0)))
+            for node in self._ray.nodes()
+            if node["Alive"]
+        ]
 
     def _start(self) -> Any:
-        actor = self._ray.remote(Worker).options(**self._options).remote(self._cpus)
+        workers = self._workers
+        kind = self._ray.remote(Worker).options(
+            num_cpus=workers.cpus,
+            num_gpus=workers.gpus,
+            max_restarts=0,
+            scheduling_strategy="SPREAD",
+        )
+        actor = kind.remote(workers.cpus)
         self._actors.append(actor)
         return actor
 
@@ -249,7 +225,7 @@ class _Crew:
         self.running: dict[Any, tuple[Any, ClassFolder | None]] = {}
 
     def work(self) -> Generator[Done, None, None]:
-        size = min(self._executor._size, len(self._waiting))
+        size = min(self._executor._workers.count, len(self._waiting))
         first = self._executor._actors[:size]
         for actor in [*first, *(self._executor._start() for _ in range(size - len(first)))]:
             self._begin(actor)
@@ -295,7 +271,7 @@ class _Crew:
         done: Done | None = None
         if folder is None:
             self._lost += 1
-            if self._lost >= MAX_DEATHS * self._executor._size:
+            if self._lost >= MAX_DEATHS * self._executor._workers.count:
                 raise LensError(f"--executor ray: workers cannot start: {_reason(death)}")
         else:
             self._deaths[folder.class_id] += 1
