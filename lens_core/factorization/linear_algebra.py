@@ -7,33 +7,44 @@ from torch import Tensor
 
 _EXACT_UP_TO = 1024
 
+Squeezed = tuple[Tensor, Tensor]
+"""An orthonormal basis Q (n, k) and QᵀA (k, d)."""
 
-def range_basis(a: Tensor, width: int, seed: int, rounds: int) -> Tensor:
+
+def range_basis(
+    a: Tensor, width: int, seed: int, rounds: int, rough: Tensor | None = None
+) -> Tensor:
     """Orthonormal (n, k), k = min(width, n, d), close to the leading left singular vectors.
 
     Seeded range finder with subspace iteration (Halko et al., SIAM Review 2011, algorithm 4.4).
+    All rounds but the last go through `rough`, A in lower precision, if it is there: each round
+    refines whatever it starts from.
     """
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(a.shape[1], min(width, *a.shape), generator=generator).to(a)
-    basis: Tensor = torch.linalg.qr(a @ noise).Q
-    for _ in range(rounds):
-        basis = torch.linalg.qr(a @ torch.linalg.qr(a.T @ basis).Q).Q
+    quick = a if rough is None else rough
+    basis: Tensor = torch.linalg.qr((quick @ noise.to(quick)).to(a)).Q
+    for left in reversed(range(rounds)):
+        at = a if left == 0 else quick
+        right = torch.linalg.qr((at.T @ basis.to(at)).to(a)).Q
+        basis = torch.linalg.qr((at @ right.to(at)).to(a)).Q
     return basis
 
 
 def leading_svd(
-    a: Tensor, r: int, seed: int, rounds: int = 4, basis: Tensor | None = None
+    a: Tensor, r: int, seed: int, rounds: int = 4, squeezed: Squeezed | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The leading singular triplets (n, k), (k,), (k, d), k = min(r, n, d), largest first.
 
-    Within the span of `basis`, or of one found in so many `rounds`: close for few of them, good
-    enough to start from.
+    Within the span of the basis of `squeezed`, or of one found in so many `rounds`: close for few
+    of them, good enough to start from.
     """
     rank = min(r, *a.shape)
-    if basis is None:
+    if squeezed is None:
         basis = range_basis(a, rank + 10, seed, rounds)
-    small_left, singular, right = torch.linalg.svd(basis.T @ a, full_matrices=False)
-    return (basis @ small_left)[:, :rank], singular[:rank], right[:rank]
+        squeezed = basis, basis.T @ a
+    small_left, singular, right = torch.linalg.svd(squeezed[1], full_matrices=False)
+    return (squeezed[0] @ small_left)[:, :rank], singular[:rank], right[:rank]
 
 
 def accurate_svd(a: Tensor, r: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:

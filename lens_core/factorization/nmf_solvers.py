@@ -12,12 +12,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from lens_core.factorization.nmf_products import Products
 from lens_core.factorization.nnls import sweep
 
 Solver = Literal["hals", "multiplicative", "projected_gradient"]
 Update = Callable[[Tensor, Tensor, Tensor], None]
 
-_INNER_SWEEPS = 3
+INNER_SWEEPS = 3
 _INNER_STEPS = 10
 
 
@@ -26,7 +27,7 @@ def hals(values: Tensor, gram: Tensor, cross: Tensor) -> None:
 
     A sweep is cheap beside the products with A that it needs, so it pays to use those well.
     """
-    for _ in range(_INNER_SWEEPS):
+    for _ in range(INNER_SWEEPS):
         sweep(values, gram, cross)
 
 
@@ -56,13 +57,18 @@ UPDATES: dict[Solver, Update] = {
 }
 
 
-def iterate(solver: Solver, ut: Tensor, w: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
+def iterate(solver: Solver, ut: Tensor, w: Tensor, a: Products) -> tuple[Tensor, Tensor]:
     """Update both factors once; returns Uᵀ U and Uᵀ A."""
     update = UPDATES[solver]
-    update(ut, w @ w.T, w @ a.T)
-    gram, cross = ut @ ut.T, ut @ a
+    update(ut, w @ w.T, a.of_rows(w))
+    gram, cross = ut @ ut.T, a.of_columns(ut)
     update(w, gram, cross)
     return gram, cross
+
+
+def squared_norm(a: Tensor) -> float:
+    """‖A‖², rows in their own precision (a pass in double would cost twenty times that)."""
+    return float(torch.linalg.vector_norm(a, dim=1).double().square().sum())
 
 
 def quadratic(w: Tensor, gram: Tensor, cross: Tensor) -> float:

@@ -7,18 +7,20 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from lens_core.factorization.linear_algebra import leading_svd
+from lens_core.factorization.linear_algebra import Squeezed, leading_svd
 
 Start = Literal["nndsvda", "random"]
 
 
-def nndsvda(a: Tensor, r: int, seed: int, basis: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def nndsvda(
+    a: Tensor, r: int, seed: int, squeezed: Squeezed | None = None
+) -> tuple[Tensor, Tensor]:
     """Non-negative start (n, r), (r, d) from the leading singular vectors.
 
     Non-negative double SVD with zeros filled by the mean (NNDSVDa; Boutsidis & Gallopoulos,
     Pattern Recognition 2008, section 2.3).
     """
-    left, singular, right = leading_svd(a, r, seed, basis=basis)
+    left, singular, right = leading_svd(a, r, seed, squeezed=squeezed)
     fill = float(a.mean())
     u = a.new_zeros(a.shape[0], r)
     w = a.new_zeros(r, a.shape[1])
@@ -46,7 +48,7 @@ def random_start(a: Tensor, r: int, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def start(
-    a: Tensor, r: int, seed: int, kind: Start, basis: Tensor | None = None
+    a: Tensor, r: int, seed: int, kind: Start, squeezed: Squeezed | None = None
 ) -> tuple[Tensor, Tensor]:
-    """U (n, r) and W (r, d) to start from; `basis` as `leading_svd` takes it, if there is one."""
-    return nndsvda(a, r, seed, basis) if kind == "nndsvda" else random_start(a, r, seed)
+    """U (n, r) and W (r, d) to start from; `squeezed` as `leading_svd` takes it, if it is known."""
+    return nndsvda(a, r, seed, squeezed) if kind == "nndsvda" else random_start(a, r, seed)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from lens_core.factorization.linear_algebra import range_basis
+from lens_core.factorization.nmf_products import Products
 from lens_core.factorization.nmf_solvers import hals, quadratic
 from lens_core.factorization.nmf_starts import Start, start
 
@@ -27,11 +28,11 @@ def pays(a: Tensor, r: int) -> bool:
     return min(a.shape) >= 3 * _DIMENSIONS_A_CONCEPT * r
 
 
-def warm_up(a: Tensor, r: int, seed: int, kind: Start) -> tuple[Tensor, Tensor]:
+def warm_up(data: Products, r: int, seed: int, kind: Start) -> tuple[Tensor, Tensor]:
     """Uᵀ (r, n) and W (r, d), near an optimum, from where HALS on A goes on."""
-    basis = range_basis(a, _DIMENSIONS_A_CONCEPT * r, seed, _ROUNDS)
-    squeezed = basis.T @ a
-    u, w = start(a, r, seed, kind, basis)
+    basis = range_basis(data.a, _DIMENSIONS_A_CONCEPT * r, seed, _ROUNDS, data.short)
+    squeezed = basis.T @ data.a
+    u, w = start(data.a, r, seed, kind, (basis, squeezed))
     ut, transposed = u.T.contiguous(), basis.T.contiguous()
     total = float(squeezed.double().square().sum())
     previous = float("inf")
