@@ -128,7 +128,9 @@ def code_gradient(
         )
 
     def of(concept: int) -> Tensor:
-        (gradient,) = torch.autograd.grad(values[:, concept].sum(), inputs, retain_graph=True)
+        one = torch.zeros_like(values)
+        one[:, concept] = 1.0
+        (gradient,) = torch.autograd.grad(values, inputs, one, retain_graph=True)
         return gradient
 
     return CodeGradient(values.detach().to(a), of)

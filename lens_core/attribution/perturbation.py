@@ -77,7 +77,7 @@ class Question:
         for some in parts(masks, self.batch):
             pictures = torch.addcmul(self.hidden, some[:, None].to(self.image), difference)
             rows = torch.full((len(pictures),), self.row, device=pictures.device)
-            scores.append(self.targets.scores(pictures, rows).detach().double().cpu())
+            scores.append(self.targets.scores(pictures, rows).detach().cpu().double())
         return torch.cat(scores)
 
     def each(self, codes: Tensor, masks_of: Callable[[Tensor], Tensor]) -> Tensor:

@@ -129,7 +129,11 @@ class GuidedBackprop(_Rectified):
 
 @dataclass(frozen=True)
 class DeconvNet(_Rectified):
-    """Gradient that ReLUs pass where it is positive (Zeiler & Fergus, ECCV 2014, section 2.1)."""
+    """Gradient that ReLUs pass where it is positive (Zeiler & Fergus, ECCV 2014, section 2.1).
+
+    It knows the picture through max-pooling alone: for a network that strides instead, all pictures
+    have the same map, a lattice of its strides (Springenberg et al., 2015, section 3.4).
+    """
 
     title: ClassVar[str] = "DeconvNet"
     rule: ClassVar[type[torch.autograd.Function]] = _Deconv

@@ -28,7 +28,7 @@ ATTRIBUTIONS: dict[str, type[Attribution]] = {
     "gradcam_pp": GradCAMPP,
     "integrated_gradients": IntegratedGradients,
     "smoothgrad": SmoothGrad,
-    "square_grad": SquareGrad,
+    "squaregrad": SquareGrad,
     "vargrad": VarGrad,
     "guided_backprop": GuidedBackprop,
     "deconvnet": DeconvNet,

@@ -124,7 +124,7 @@ class ClassTargets(LayerTargets):
         return activations.maps - activations.negative
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ConceptTargets(LayerTargets):
     """The value u_i of a concept: the code of the layer's mean over positions.
 

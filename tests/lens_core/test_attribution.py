@@ -24,6 +24,7 @@ from lens_core.attribution import (
     attribution,
 )
 from lens_core.attribution.class_activation import GradCAM
+from lens_core.attribution.concept_maps import gradcam_maps, upsampled
 from lens_core.attribution.gradients import GradientInput, IntegratedGradients, Saliency
 from lens_core.attribution.noise import SmoothGrad, SquareGrad, VarGrad
 from lens_core.attribution.occlusion import Occlusion
@@ -40,7 +41,7 @@ BLACK_BOX = ("occlusion", "rise", "lime", "kernel_shap", "sobol", "hsic")
 QUICK: dict[str, Attribution] = {
     "integrated_gradients": IntegratedGradients(nb_steps=8),
     "smoothgrad": SmoothGrad(6),
-    "square_grad": SquareGrad(6),
+    "squaregrad": SquareGrad(6),
     "vargrad": VarGrad(6),
     "rise": Rise(nb_samples=300, grid_size=4),
     # Models here hear means of colours, which painting a segment in its mean would not change.
@@ -286,6 +287,16 @@ def test_a_factorization_explains_as_its_dictionary_does(images: Tensor) -> None
         expected = method.explain(images, of_dictionary)
         assert expected.abs().max() > 0
         assert torch.allclose(method.explain(images, of_nmf), expected, rtol=1e-3, atol=1e-5)
+
+
+def test_grad_cam_of_a_concept_is_the_map_that_an_atlas_stores(images: Tensor) -> None:
+    classifier = seen_at(OnePatch(), "layer")
+    dictionary = torch.tensor([[1.0, 0.2], [0.1, 1.0]])
+    expected = upsampled(gradcam_maps(classifier.encode(images), dictionary), PX)
+    for concept in (0, 1):
+        found = GradCAM().explain(images, ConceptTargets(classifier, dictionary, concept))
+        assert found.abs().max() > 0
+        assert torch.allclose(found, expected[:, concept], rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize("name", BLACK_BOX)

@@ -35,3 +35,14 @@ def test_importance() -> None:
     found = run("importance.py")
     assert found["max_abs_difference_sampled"] < 1e-5
     assert {"speedup_vs_craft", "max_abs_difference", "seconds"} <= found.keys()
+
+
+def test_attribution() -> None:
+    found = run("attribution.py")
+    both = {"saliency", "gradcam", "smoothgrad", "occlusion", "lime", "kernel_shap"}
+    assert both <= found["speedup_vs_captum"].keys()
+    assert min(found["speedup_vs_captum"].values()) > 0
+    assert set(found["speedup_per_forward_vs_captum_occlusion"]) == {"rise", "sobol", "hsic"}
+    assert found["forwards"]["rise"] == found["forwards"]["smoothgrad"] == 26
+    few, many = found["peak_mb"]["rise"].values()
+    assert many < 1.1 * few

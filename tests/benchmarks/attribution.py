@@ -1,0 +1,413 @@
+"""Time and memory of attribution methods, against captum's.
+
+Both sides explain the same pictures with the same number of forwards (and backwards) and the same
+number of pictures given to the model at once. ``speedup_vs_captum`` has captum in a process of its
+own with the model as loaded, as its documentation shows; ``speedup_vs_captum_prepared`` gives it
+our scores: the model prepared for the machine, in our process. Runs take turns, medians of three.
+captum has neither RISE, Sobol nor HSIC: those are compared, forward by forward, with its Occlusion.
+
+``peak_mb`` is the largest resident memory while one picture is explained with so many samples, each
+method in a process of its own that gives freed memory back; keys with "captum" are captum's methods
+as called by default.
+
+    python tests/benchmarks/attribution.py [--quick] [--threads N] [--model SPEC] [--weights FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lens_core.attribution import ATTRIBUTIONS, Attribution, ClassTargets
+from lens_core.attribution.gradients import IntegratedGradients
+from lens_core.attribution.noise import SmoothGrad, SquareGrad, VarGrad
+from lens_core.attribution.occlusion import Occlusion
+from lens_core.attribution.rise import Rise
+from lens_core.attribution.segments import grid_segments
+from lens_core.attribution.sensitivity import Hsic, Sobol
+from lens_core.attribution.surrogates import KernelShap, Lime
+from lens_core.classifier import Classifier, load_classifier
+from lens_core.models.sources import open_source
+
+CLASS = 1
+STATUS = Path("/proc/self/status")
+SEGMENTS = 36
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is measured: pictures a method, samples a picture, pictures at once."""
+
+    spec: str
+    weights: str | None
+    n_gradient: int
+    n_sampled: int
+    samples: int
+    batch: int
+    threads: int
+    repeats: int
+
+    def pictures(self, n: int, px: int) -> Tensor:
+        """Noise: the time does not depend on what is seen."""
+        return torch.rand(n, 3, px, px, generator=torch.Generator().manual_seed(0))
+
+    def count(self, name: str) -> int:
+        """Pictures to explain: fewer where each needs many forwards."""
+        once = ("saliency", "gradient_input", "gradcam", "guided_backprop", "deconvnet")
+        return self.n_gradient if name in once else self.n_sampled
+
+
+def ours(case: Case) -> dict[str, Attribution]:
+    """Methods with as many samples as the case says."""
+    n = case.samples
+    surrogate = {"segments": "grid", "nb_segments": SEGMENTS, "nb_samples": n}
+    sampled: dict[str, Attribution] = {
+        "integrated_gradients": IntegratedGradients(nb_steps=n),
+        "smoothgrad": SmoothGrad(n),
+        "squaregrad": SquareGrad(n),
+        "vargrad": VarGrad(n),
+        "rise": Rise(nb_samples=n),
+        "lime": Lime(**surrogate, hide="baseline"),  # type: ignore[arg-type]
+        "kernel_shap": KernelShap(**surrogate),  # type: ignore[arg-type]
+        "sobol": Sobol(grid_size=5, nb_design=max(2, 2 ** ((n // 26).bit_length() - 1))),
+        "hsic": Hsic(nb_design=n),
+        "occlusion": Occlusion(),
+    }
+    return {name: sampled.get(name, method()) for name, method in ATTRIBUTIONS.items()}
+
+
+def forwards(name: str, method: Attribution, px: int) -> int:
+    """Questions a picture."""
+    if isinstance(method, Sobol):
+        return method.nb_design * (method.grid_size**2 + 1)
+    if isinstance(method, Occlusion):
+        return n_windows(px) + 2
+    if isinstance(method, KernelShap):
+        return (method.nb_samples or 0) + 2
+    return getattr(
+        method, "nb_samples", getattr(method, "nb_design", getattr(method, "nb_steps", 1))
+    )
+
+
+def window(px: int) -> tuple[int, int]:
+    """Side and stride of our occlusion by default."""
+    side = max(1, round(px / 7))
+    return side, max(1, side // 2)
+
+
+def n_windows(px: int) -> int:
+    """Windows of our occlusion."""
+    side, stride = window(px)
+    return len({*range(0, px - side + 1, stride), px - side}) ** 2
+
+
+class Peer:
+    """captum's methods on a function from pictures to logits."""
+
+    def __init__(self, forward: Any, layer: nn.Module | None, case: Case) -> None:
+        self.forward, self.layer, self.case = forward, layer, case
+
+    def run(self, name: str, x: Tensor) -> Tensor | None:
+        """Explain pictures; None where captum has no such method."""
+        from captum import attr
+
+        f, k, batch = self.forward, self.case.samples, self.case.batch
+        target: dict[str, Any] = {"target": CLASS}
+        if name == "saliency":
+            return in_batches(lambda p: attr.Saliency(f).attribute(p, **target), x, batch)
+        if name == "gradient_input":
+            return in_batches(lambda p: attr.InputXGradient(f).attribute(p, **target), x, batch)
+        if name in ("guided_backprop", "deconvnet") and isinstance(f, nn.Module):
+            kind = attr.GuidedBackprop if name == "guided_backprop" else attr.Deconvolution
+            return in_batches(lambda p: kind(f).attribute(p, **target), x, batch)
+        if name == "gradcam" and self.layer is not None:
+            peer = attr.LayerGradCam(f, self.layer)
+            return in_batches(lambda p: peer.attribute(p, **target), x, batch)
+        if name == "integrated_gradients":
+            peer = attr.IntegratedGradients(f)
+            return peer.attribute(x, n_steps=k, internal_batch_size=batch, **target)
+        kinds = {"smoothgrad": "smoothgrad", "squaregrad": "smoothgrad_sq", "vargrad": "vargrad"}
+        if name in kinds:
+            return attr.NoiseTunnel(attr.Saliency(f)).attribute(
+                x,
+                nt_type=kinds[name],
+                nt_samples=k,
+                nt_samples_batch_size=max(1, batch // len(x)),
+                stdevs=0.15,
+                **target,
+            )
+        return self._one_by_one(name, x, batch, target)
+
+    @torch.no_grad()
+    def _one_by_one(
+        self, name: str, x: Tensor, batch: int, target: dict[str, Any]
+    ) -> Tensor | None:
+        from captum import attr
+
+        mask = grid_segments((x.shape[2], x.shape[3]), SEGMENTS)[None, None]
+        common = {"baselines": 0.0, "perturbations_per_eval": batch, **target}
+        side, stride = window(x.shape[-1])
+        methods: dict[str, Callable[[Tensor], Tensor]] = {
+            "occlusion": lambda p: attr.Occlusion(self.forward).attribute(
+                p, (3, side, side), strides=(3, stride, stride), **common
+            ),
+            "lime": lambda p: attr.Lime(self.forward).attribute(
+                p, feature_mask=mask, n_samples=self.case.samples, **common
+            ),
+            "kernel_shap": lambda p: attr.KernelShap(self.forward).attribute(
+                p, feature_mask=mask, n_samples=self.case.samples, **common
+            ),
+        }
+        if name not in methods:
+            return None
+        return torch.cat([methods[name](x[i : i + 1]) for i in range(len(x))])
+
+
+def in_batches(method: Callable[[Tensor], Tensor], x: Tensor, batch: int) -> Tensor:
+    """What a user does who has more pictures than memory."""
+    parts = [method(x[i : i + batch].clone().requires_grad_()) for i in range(0, len(x), batch)]
+    return torch.cat(parts).detach()
+
+
+class Plain(nn.Module):
+    """The model as loaded, for pictures in [0, 1]."""
+
+    def __init__(self, spec: str, weights: str | None) -> None:
+        super().__init__()
+        source = open_source(spec, weights, False)
+        assert not isinstance(source, Classifier)
+        self.module = source.module.eval()
+        self.px = source.preprocessing.input_px
+        self.register_buffer("mean", torch.tensor(source.preprocessing.mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(source.preprocessing.std).view(1, 3, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.module((x - self.mean) / self.std)
+        return logits
+
+
+def plain_peer(case: Case, layer: str) -> tuple[Peer, int]:
+    """captum with the model as loaded, and the side of its pictures."""
+    model = Plain(case.spec, case.weights)
+    return Peer(model, model.module.get_submodule(layer), case), model.px
+
+
+def serve_plain(case: Case, layer: str, pipe: Connection) -> None:
+    """In a process of its own: seconds that captum takes, for each name that is asked for."""
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(case.threads)
+    peer, px = plain_peer(case, layer)
+    peer.run("saliency", case.pictures(1, px))
+    while name := pipe.recv():
+        x = case.pictures(case.count(name), px)
+        start = time.perf_counter()
+        answered = peer.run(name, x) is not None
+        pipe.send(time.perf_counter() - start if answered else None)
+
+
+def measure(case: Case) -> dict[str, object]:
+    """Medians of runs in turns, and their ratios."""
+    torch.set_num_threads(case.threads)
+    classifier = load_classifier(case.spec, case.weights)
+    px = classifier.preprocessing.input_px
+    prepared = Peer(classifier.logits, None, case)
+    prepared.run("saliency", case.pictures(1, px))
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    worker = context.Process(target=serve_plain, args=(case, classifier.layer, there), daemon=True)
+    worker.start()
+    seconds: dict[str, dict[str, float]] = {}
+    try:
+        for name, method in ours(case).items():
+            seconds[name] = in_turns(case, name, method, classifier, prepared, here)
+    finally:
+        here.send("")
+        worker.join()
+    methods = ours(case)
+    asked = {name: forwards(name, method, px) for name, method in methods.items()}
+    per_forward = seconds["occlusion"]["captum"] / (asked["occlusion"] * case.n_sampled)
+    only_ours = {
+        name: round(per_forward * asked[name] * case.n_sampled / seconds[name]["ours"], 2)
+        for name in ("rise", "sobol", "hsic")
+    }
+    return {
+        "speedup_vs_captum": ratios(seconds, "captum"),
+        "speedup_vs_captum_prepared": ratios(seconds, "prepared"),
+        "speedup_per_forward_vs_captum_occlusion": only_ours,
+        "seconds": {
+            name: {key: round(value, 3) for key, value in found.items()}
+            for name, found in seconds.items()
+        },
+        "forwards": {name: asked[name] * case.count(name) for name in methods},
+    }
+
+
+def ratios(seconds: dict[str, dict[str, float]], peer: str) -> dict[str, float]:
+    """Of those methods that the peer has."""
+    return {
+        name: round(found[peer] / found["ours"], 2)
+        for name, found in seconds.items()
+        if peer in found
+    }
+
+
+def in_turns(
+    case: Case,
+    name: str,
+    method: Attribution,
+    classifier: Classifier,
+    prepared: Peer,
+    pipe: Connection,
+) -> dict[str, float]:
+    """Median seconds of ours, captum's, and captum's on our model."""
+    x = case.pictures(case.count(name), classifier.preprocessing.input_px)
+    targets = ClassTargets(classifier, CLASS)
+    method.explain(x[: case.batch], targets, batch=case.batch)  # first calls are not timed
+
+    def time_ours() -> float | None:
+        start = time.perf_counter()
+        method.explain(x, targets, batch=case.batch)
+        return time.perf_counter() - start
+
+    def time_captum() -> float | None:
+        pipe.send(name)
+        answer: float | None = pipe.recv()
+        return answer
+
+    def time_prepared() -> float | None:
+        start = time.perf_counter()
+        answered = prepared.run(name, x) is not None
+        return time.perf_counter() - start if answered else None
+
+    works = {"ours": time_ours, "captum": time_captum, "prepared": time_prepared}
+    times: dict[str, list[float]] = {key: [] for key in works}
+    for _ in range(case.repeats):
+        for key, work in works.items():
+            took = work()
+            if took is not None:
+                times[key].append(took)
+    return {key: statistics.median(found) for key, found in times.items() if found}
+
+
+def peak_mb() -> int:
+    """Largest resident memory since the last `forget_peak`; elsewhere than on Linux, ever."""
+    if STATUS.exists():
+        lines = STATUS.read_text().splitlines()
+        return int(next(line.split()[1] for line in lines if line.startswith("VmHWM:"))) // 1024
+    import resource
+
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2)
+
+
+def forget_peak() -> None:
+    """Start anew from the memory in use (Linux)."""
+    if STATUS.exists():
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def memory_of(case: Case, name: str, counts: list[int]) -> dict[int, int]:
+    """Peak after explaining one picture with each number of samples, in this process."""
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(case.threads)
+    found = {}
+    if name.startswith("captum_"):
+        from captum import attr
+
+        model = Plain(case.spec, case.weights)
+        x = case.pictures(1, model.px)
+        for k in counts[:-1]:  # it holds all samples at once: no more than a laptop has
+            forget_peak()
+            if name == "captum_smoothgrad":
+                tunnel = attr.NoiseTunnel(attr.Saliency(model))
+                tunnel.attribute(x, nt_samples=k, stdevs=0.1, target=CLASS)
+            else:
+                attr.IntegratedGradients(model).attribute(x, n_steps=k, target=CLASS)
+            found[k] = peak_mb()
+        return found
+    classifier = load_classifier(case.spec, case.weights)
+    x = case.pictures(1, classifier.preprocessing.input_px)
+    for k in counts:
+        method = ours(replace(case, samples=k))[name]
+        forget_peak()
+        method.explain(x, ClassTargets(classifier, CLASS), batch=case.batch)
+        found[k] = peak_mb()
+    return found
+
+
+MEMORY = (
+    "smoothgrad",
+    "integrated_gradients",
+    "rise",
+    "lime",
+    "kernel_shap",
+    "sobol",
+    "hsic",
+    "captum_smoothgrad",
+    "captum_integrated_gradients",
+)
+
+
+def memory(argv: list[str], names: tuple[str, ...]) -> dict[str, dict[str, int]]:
+    """`memory_of` each method, each in a fresh process."""
+    giving_back = os.environ | {"MALLOC_TRIM_THRESHOLD_": "0", "MALLOC_MMAP_THRESHOLD_": "65536"}
+    found = {}
+    for name in names:
+        command = [sys.executable, __file__, *argv, "--memory-of", name]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=giving_back)
+        found[name] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    """Measure and print one JSON object."""
+    parser = argparse.ArgumentParser(description="Time attribution methods against captum.")
+    parser.add_argument("--quick", action="store_true", help="few pictures, once")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--model", help="SPEC; by default EfficientNet-Lite0, with --quick a tiny one"
+    )
+    parser.add_argument("--weights", default="none", help="file; the default is random weights")
+    parser.add_argument("--memory-of", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    weights = None if options.weights == "default" else options.weights
+    n_gradient, n_sampled, samples, batch, repeats = (
+        (2, 1, 26, 16, 1) if options.quick else (121, 2, 104, 32, 3)
+    )
+    small = "timm:test_resnet" if options.quick else "timm:tf_efficientnet_lite0"
+    case = Case(
+        options.model or small,
+        weights,
+        n_gradient,
+        n_sampled,
+        samples,
+        batch,
+        options.threads,
+        repeats,
+    )
+    counts = [26, 52] if options.quick else [13, 52, 416]
+    if options.memory_of:
+        print(json.dumps(memory_of(case, options.memory_of, counts)))
+        return
+    names = ("rise",) if options.quick else MEMORY
+    found = measure(case) | {"peak_mb": memory(sys.argv[1:], names)}
+    print(json.dumps(found | {"batch": batch, "threads": options.threads, "quick": options.quick}))
+
+
+if __name__ == "__main__":
+    main()
