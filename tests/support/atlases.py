@@ -7,6 +7,7 @@ value is the share of it that has the concept's colour, so that pictures and num
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +104,9 @@ def _write_class(
     n_concepts: int,
     n_images: int,
     seed: int,
+    rows: Sequence[int] | None = None,
 ) -> None:
+    """`rows` are those of a shared dictionary that the class shows."""
     rng = np.random.default_rng([seed, class_id])
     weights = np.sort(rng.dirichlet(np.full(n_concepts, 1.2)))[::-1]
     cells = np.stack(
@@ -182,21 +185,23 @@ def _write_class(
             rank = 0
             for index in range(n_concepts):
                 mine = top == index
-                rows = [int(row) for row in np.argsort(-values[:, index], kind="stable")[:10]]
+                number = index if rows is None else rows[index]
+                best = [int(row) for row in np.argsort(-values[:, index], kind="stable")[:10]]
                 names = []
-                for place, row in enumerate(rows):
+                for place, row in enumerate(best):
                     x, y = boxes[row % len(boxes)]
                     cell = PICTURE_PX // GRID
                     box = (x * cell, y * cell, (x + 2) * cell, (y + 2) * cell)
                     crop = pictures[row // len(boxes)].crop(box)
-                    name = f"pictures/{dictionary.id}-{index}-crop-{place}.webp"
+                    name = f"pictures/{dictionary.id}-{number}-crop-{place}.webp"
                     names.append(out.write_picture(name, crop))
                 look = Image.new("RGBA", (64, 64), (*_color(class_id, index, n_concepts), 220))
                 important = int(mine.sum()) >= 10 or index == 0
                 concepts.append(
                     ConceptInfo(
-                        id=f"{dictionary.id}-{index}",
+                        id=f"{dictionary.id}-{number}",
                         index=index,
+                        row=None if rows is None else number,
                         dictionary=dictionary.id,
                         importance=float(0.9 * contributions[:, index].mean()),
                         sobol_total=float(weights[index]),
@@ -211,11 +216,11 @@ def _write_class(
                             Alignment(class_id=i, name=labels[i], cosine=round(0.9 - 0.2 * i, 3))
                             for i in range(min(5, len(labels)))
                         ),
-                        visualization=out.write_picture(
-                            f"pictures/{dictionary.id}-{index}.webp", look
-                        ),
+                        visualization=None
+                        if rows is not None
+                        else out.write_picture(f"pictures/{dictionary.id}-{index}.webp", look),
                         crops=tuple(names),
-                        crop_rows=tuple(rows),
+                        crop_rows=tuple(best),
                     )
                 )
                 rank += int(important)
@@ -234,8 +239,9 @@ def _write_class(
                 fits=tuple(
                     DictionaryFit(
                         dictionary=d.id,
-                        residual=0.08,
+                        residual=0.08 if rows is None else 0.05,
                         bias=0.02,
+                        others=0.0 if rows is None else 0.03,
                         error_crops=0.2,
                         error_maps=0.3,
                         error_held_out=0.24,

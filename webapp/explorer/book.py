@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 
 import numpy as np
 
-from lens_core.atlas import Atlas, AtlasClass, ClassEntry, ClassInfo, ConceptInfo, DictionaryInfo
+from lens_core.atlas import (
+    Atlas,
+    AtlasClass,
+    ClassEntry,
+    ClassInfo,
+    ConceptInfo,
+    DictionaryInfo,
+    SharedConcept,
+)
 
 from .links import Links
 from .pages import AtlasHeader, Picture
 
 METHOD_NAMES = {
     "nmf": "non-negative matrix factorization",
+    "semi_nmf": "semi-non-negative matrix factorization",
+    "convex_nmf": "convex non-negative matrix factorization",
+    "archetypal": "archetypal analysis",
     "units": "choosing single channels",
     "kmeans": "k-means clustering",
+    "svd": "singular value decomposition",
     "pca": "principal component analysis",
+    "sparse_pca": "sparse principal component analysis",
     "ica": "independent component analysis",
-    "sparse_autoencoder": "a sparse autoencoder",
+    "dictionary_learning": "dictionary learning",
+    "sae": "a sparse autoencoder",
+    "topk_sae": "a sparse autoencoder (TopK)",
+    "batch_topk_sae": "a sparse autoencoder (BatchTopK)",
+    "jumprelu_sae": "a sparse autoencoder (JumpReLU)",
 }
 KEPT_CLASSES = 96
 """Classes whose small description stays in memory; bounds the memory of a server."""
@@ -37,6 +54,7 @@ class AtlasBook:
         self.slug = slug
         self.info = lru_cache(maxsize=KEPT_CLASSES)(self._info)
         self.best_image = lru_cache(maxsize=1024)(self._best_image)
+        self.shared = cache(atlas.shared)
 
     @property
     def version(self) -> str:
@@ -73,18 +91,36 @@ class AtlasBook:
         self, entry: ClassEntry, concept: ConceptInfo, links: Links
     ) -> Picture | None:
         """The feature visualization of a concept, or else its strongest crop."""
+        label = self.label(concept)
+        shared = self.shared_concept(concept)
+        if shared is not None and shared.visualization is not None:
+            return Picture(links.file(shared.visualization), f"Feature visualization of {label}")
         name = concept.visualization or (concept.crops[0] if concept.crops else None)
         if name is None:
             return None
         what = "Feature visualization" if concept.visualization else "Strongest crop"
-        label = self.label(concept)
         return Picture(
             links.file(f"{entry.dir}/{name}"), f"{what} of {label} of {plain(entry.name)}"
         )
 
-    def label(self, concept: ConceptInfo) -> str:
+    def shared_concept(self, concept: ConceptInfo) -> SharedConcept | None:
+        """What a concept is over all classes, if they share it."""
+        if concept.row is None:
+            return None
+        return self.shared(concept.dictionary).by_row.get(concept.row)
+
+    def is_visualized(self, concept: ConceptInfo) -> bool:
+        """Whether there is a feature visualization of the concept."""
+        shared = self.shared_concept(concept)
+        return bool(concept.visualization or (shared is not None and shared.visualization))
+
+    def label(self, concept: ConceptInfo | SharedConcept) -> str:
         """What a concept is called until people name it, e.g. ``Concept 3``."""
-        return f"{unit_word(self.atlas.dictionary(concept.dictionary))} {number(concept)}"
+        if isinstance(concept, ConceptInfo):
+            dictionary = concept.dictionary
+        else:
+            dictionary = dictionary_of(concept.id)
+        return f"{unit_word(self.atlas.dictionary(dictionary))} {number(concept)}"
 
     def n_important(self, entry: ClassEntry, dictionary: str | None = None) -> int:
         """How many concepts of a class are important."""
@@ -142,7 +178,9 @@ class AtlasBook:
             model=manifest.model.name,
             n_classes=len(manifest.classes),
             n_images=sum(entry.n_images for entry in manifest.classes),
-            n_concepts=len(shown),
+            n_concepts=(
+                len(self.shared(main.id).info.concepts) if main.scope == "shared" else len(shown)
+            ),
             layers=tuple(dict.fromkeys(d.layer for d in manifest.dictionaries)),
             methods=tuple(dict.fromkeys(d.method for d in manifest.dictionaries)),
             input_px=manifest.model.input_px,
@@ -176,7 +214,12 @@ def method_name(method: str) -> str:
     return METHOD_NAMES.get(method, method.replace("_", " "))
 
 
-def number(concept: ConceptInfo) -> str:
+def dictionary_of(concept_id: str) -> str:
+    """The dictionary that a concept's id names."""
+    return concept_id.rpartition("-")[0]
+
+
+def number(concept: ConceptInfo | SharedConcept) -> str:
     """The number in a concept's id: its row, or for a unit its channel in the layer."""
     return concept.id.rpartition("-")[2]
 

@@ -25,6 +25,7 @@ from .pages import (
     PointView,
     ShareView,
 )
+from .shared_pages import closest_classes
 
 CLUSTER_BOX = (720.0, 460.0, 24.0)
 PROXIMITY_BOX = (560.0, 420.0, 44.0)
@@ -49,7 +50,8 @@ def class_page(book: AtlasBook, class_id: int, links: Links, dictionary: str | N
     views = tuple(concept_view(book, entry, c, links, loaded.crops) for c in concepts)
     shares, zero = _shares(info, chosen.id, views)
     contributions = _optional_array(loaded, f"{chosen.id}/contributions")
-    top = _top_concepts(loaded, contributions)
+    told = chosen.scope == "shared" and chosen.id == book.main.id
+    top = _top_concepts(loaded, None if told else contributions)
     points, marks, n_grey = _cluster(loaded.images, top, all_concepts)
     before, after = book.neighbours(class_id)
     word = unit_word(chosen)
@@ -61,13 +63,15 @@ def class_page(book: AtlasBook, class_id: int, links: Links, dictionary: str | N
         unit_word=word,
         method=method_name(chosen.method),
         layer=chosen.layer,
+        n_directions=chosen.n_concepts,
+        shared=chosen.scope == "shared",
         n_images=info.n_images,
         n_candidates=info.n_candidates,
         n_held_out=info.n_held_out,
         accuracy=info.accuracy,
         n_important=sum(concept.important for concept in all_concepts),
         visualization=_visualization(info, entry, links),
-        visualized=any(concept.visualization for concept in concepts),
+        visualized=any(map(book.is_visualized, concepts)),
         cover=book.cover(entry, links),
         tabs=_tabs(book, class_id, links, chosen.id),
         concepts=views,
@@ -79,6 +83,7 @@ def class_page(book: AtlasBook, class_id: int, links: Links, dictionary: str | N
         shares=shares,
         share_zero=zero,
         fit=_fit(info, chosen.id),
+        closest=closest_classes(book, class_id, chosen, links),
         previous=(title(before.name), links.page(class_path(before.id))) if before else None,
         following=(title(after.name), links.page(class_path(after.id))) if after else None,
         tables={
@@ -99,7 +104,7 @@ def _optional_array(loaded: AtlasClass, name: str) -> NDArray[np.float64] | None
 def _top_concepts(
     loaded: AtlasClass, contributions: NDArray[np.float64] | None
 ) -> NDArray[np.int64]:
-    """Row of the most important concept of each image."""
+    """Row of the most important concept of each image; −1 if the class does not show it."""
     if contributions is not None:
         return np.asarray(contributions.argmax(axis=1), dtype=np.int64)
     return loaded.images["top_concept"].to_numpy(dtype=np.int64)
@@ -156,6 +161,7 @@ def _shares(
     pieces = [(v.css, v.label, v.importance) for v in views]
     shown = {view.id for view in views}
     rest = sum(c.importance for c in info.of_dictionary(dictionary) if c.id not in shown)
+    rest += sum(fit.others for fit in info.fits if fit.dictionary == dictionary)
     if abs(rest) > 1e-9:
         pieces.append(("c-none", "Others", rest))
     for fit in info.fits:
@@ -205,10 +211,14 @@ def _tabs(book: AtlasBook, class_id: int, links: Links, current: str) -> tuple[D
     if len(dictionaries) < 2:
         return ()
     layers = {d.layer for d in dictionaries}
+    scopes = {d.scope for d in dictionaries}
     return tuple(
         DictionaryTab(
-            label=f"{unit_word(d)}s" + (f" of {d.layer}" if len(layers) > 1 else ""),
-            hint=f"{d.n_concepts} per class, {method_name(d.method)}, layer {d.layer}",
+            label=("Shared " if d.scope == "shared" and len(scopes) > 1 else "")
+            + f"{unit_word(d)}s"
+            + (f" of {d.layer}" if len(layers) > 1 else ""),
+            hint=f"{d.n_concepts} {'for all classes' if d.scope == 'shared' else 'per class'}, "
+            f"{method_name(d.method)}, layer {d.layer}",
             link=links.page(class_path(class_id, None if d.id == book.main.id else d.id)),
             current=d.id == current,
         )
@@ -236,7 +246,10 @@ def _data(
         "version": book.version,
         "picture": images["picture"].tolist(),
         "top": top.tolist(),
-        "share": [round(float(value), 3) for value in share],
+        "share": [
+            round(float(value), 3) if row >= 0 else None
+            for value, row in zip(share, top, strict=True)
+        ],
         "probability": [round(float(value), 3) for value in images["probability"]],
         "split": [int(split == "held_out") for split in images["split"]],
         "concepts": [

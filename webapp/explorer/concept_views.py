@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
-from lens_core.atlas import ClassEntry, ClassInfo, ConceptInfo
+from lens_core.atlas import ClassEntry, ClassInfo, ClassShare, ConceptInfo
 
-from .book import AtlasBook, number, plain, title
-from .links import Links, class_path
-from .pages import AlignmentBar, ConceptView, CropView, Picture, SimilarView
+from .book import AtlasBook, dictionary_of, number, plain, title
+from .links import Links, class_path, concept_path
+from .pages import (
+    AlignmentBar,
+    ClassShareView,
+    ConceptView,
+    CropView,
+    Picture,
+    SimilarView,
+)
 
 N_COLORS = 10
 N_SIMILAR = 9
+N_ELSEWHERE = 5
 
 
 def css_color(concept: ConceptInfo) -> str:
@@ -48,7 +58,38 @@ def concept_view(
         crops=_crops(book, entry, concept, links, crops) if crops is not None else (),
         alignment=_alignment(book, entry, concept, links) if full else (),
         similar=_similar(book, entry, concept, links) if full else (),
+        page=links.page(concept_path(concept.id)) if book.shared_concept(concept) else None,
+        elsewhere=_elsewhere(book, entry, concept, links) if full else (),
     )
+
+
+def _elsewhere(
+    book: AtlasBook, entry: ClassEntry, concept: ConceptInfo, links: Links
+) -> tuple[ClassShareView, ...]:
+    shared = book.shared_concept(concept)
+    if shared is None:
+        return ()
+    others = tuple(share for share in shared.classes if share.class_id != entry.id)
+    return class_shares(book, shared.id, others[:N_ELSEWHERE], links)
+
+
+def class_shares(
+    book: AtlasBook, concept_id: str, shares: Sequence[ClassShare], links: Links
+) -> tuple[ClassShareView, ...]:
+    """Classes in which a shared concept matters, with links to it there where they show it."""
+    dictionary = dictionary_of(concept_id)
+    other = None if dictionary == book.main.id else dictionary
+    views = []
+    for share in shares:
+        entry = book.atlas.entry(share.class_id)
+        shown = any(concept.id == concept_id for concept in entry.concepts)
+        link = (
+            links.concept(entry.id, concept_id, other)
+            if shown
+            else links.page(class_path(entry.id, other))
+        )
+        views.append(ClassShareView(title(entry.name), share.importance, share.prevalence, link))
+    return tuple(views)
 
 
 def _crops(

@@ -11,6 +11,7 @@ from .concept_views import concept_view
 from .links import Links, class_path
 from .pages import ClassesPage, ClassTile, HomePage, Picture, WallItem
 from .search import search_classes
+from .shared_pages import class_map, concept_map
 
 N_CURATED = 4
 N_FEATURED = 8
@@ -24,12 +25,14 @@ def home_page(book: AtlasBook, links: Links) -> HomePage:
     concepts = info.of_dictionary(book.main.id)[:N_CURATED]
     return HomePage(
         wall=wall(book, links),
-        visualized=any(concept.visualization for concept in concepts),
+        visualized=any(map(book.is_visualized, concepts)),
         curated_title=title(entry.name),
         curated_link=links.page(class_path(entry.id)),
         curated_cover=book.cover(entry, links),
         curated=tuple(concept_view(book, entry, concept, links) for concept in concepts),
         featured=tuple(_tile(book, e, links, best=True) for e in featured_classes(book)),
+        concept_map=concept_map(book, links),
+        class_map=class_map(book, links),
     )
 
 
@@ -53,11 +56,13 @@ def featured_classes(book: AtlasBook) -> tuple[ClassEntry, ...]:
 def wall(book: AtlasBook, links: Links) -> tuple[WallItem, ...]:
     """The most important concepts of the featured classes, the classes taking turns."""
     turns: list[list[WallItem]] = []
+    seen: set[str] = set()  # classes that share a dictionary have concepts in common
     for entry in featured_classes(book):
         items = []
         for concept in book.info(entry.id).of_dictionary(book.main.id)[:N_WALL]:
             picture = book.visualization(entry, concept, links)
-            if picture is not None:
+            if picture is not None and picture.address not in seen:
+                seen.add(picture.address)
                 name = f"{title(entry.name)}, {book.label(concept).lower()}"
                 items.append(WallItem(picture, name, links.concept(entry.id, concept.id)))
         turns.append(items)

@@ -22,6 +22,16 @@ def class_path(class_id: int, dictionary: str | None = None) -> str:
     return f"class/{class_id}" if dictionary is None else f"class/{class_id}/{dictionary}"
 
 
+def concept_path(concept_id: str) -> str:
+    """Path of the page of a concept that all classes share."""
+    return f"concept/{concept_id}"
+
+
+def concept_maps_path(concept_id: str) -> str:
+    """Path of the maps of such a concept's strongest images."""
+    return f"concept/{concept_id}.maps.bin"
+
+
 def maps_path(class_id: int, dictionary: str) -> str:
     """Path of a class's concept maps."""
     return f"class/{class_id}/{dictionary}.maps.bin"

@@ -45,6 +45,16 @@ class SimilarView:
 
 
 @dataclass(frozen=True)
+class ClassShareView:
+    """A class in which a shared concept matters."""
+
+    name: str
+    importance: float
+    prevalence: float
+    link: str
+
+
+@dataclass(frozen=True)
 class ConceptView:
     """One concept of a class, as a card and the panel that it opens."""
 
@@ -64,6 +74,8 @@ class ConceptView:
     crops: tuple[CropView, ...] = ()
     alignment: tuple[AlignmentBar, ...] = ()
     similar: tuple[SimilarView, ...] = ()
+    page: str | None = None
+    elsewhere: tuple[ClassShareView, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,6 +142,16 @@ class DictionaryTab:
 
 
 @dataclass(frozen=True)
+class CloseClass:
+    """A class whose importances are much like another's."""
+
+    title: str
+    cosine: float
+    link: str
+    picture: Picture | None
+
+
+@dataclass(frozen=True)
 class ClassPage:
     """Everything on a class page."""
 
@@ -140,6 +162,8 @@ class ClassPage:
     unit_word: str
     method: str
     layer: str
+    n_directions: int
+    shared: bool
     n_images: int
     n_candidates: int
     n_held_out: int
@@ -157,6 +181,7 @@ class ClassPage:
     shares: tuple[ShareView, ...]
     share_zero: float
     fit: FitView | None
+    closest: tuple[CloseClass, ...]
     previous: tuple[str, str] | None
     following: tuple[str, str] | None
     tables: dict[str, str]
@@ -186,6 +211,51 @@ class WallItem:
 
 
 @dataclass(frozen=True)
+class MapDot:
+    """A concept or a class in a map of all of them, in units of the figure."""
+
+    x: float
+    y: float
+    radius: float
+    title: str
+    note: str
+    link: str
+    picture: str
+
+
+@dataclass(frozen=True)
+class StrongImage:
+    """An image that has a shared concept strongly; `box` is the crop that has it most."""
+
+    picture: Picture
+    box: tuple[float, float, float, float]
+    class_title: str
+    link: str
+
+
+@dataclass(frozen=True)
+class SharedConceptPage:
+    """The page of one concept that all classes share."""
+
+    id: str
+    label: str
+    unit_word: str
+    method: str
+    layer: str
+    n_directions: int
+    n_living: int
+    n_crops: int
+    firing_rate: float
+    visualization: Picture | None
+    cover: Picture | None
+    classes: tuple[ClassShareView, ...]
+    images: tuple[StrongImage, ...]
+    maps: str
+    previous: tuple[str, str] | None
+    following: tuple[str, str] | None
+
+
+@dataclass(frozen=True)
 class HomePage:
     """The atlas's front door."""
 
@@ -196,6 +266,8 @@ class HomePage:
     curated_cover: Picture | None
     curated: tuple[ConceptView, ...]
     featured: tuple[ClassTile, ...]
+    concept_map: tuple[MapDot, ...] = ()
+    class_map: tuple[MapDot, ...] = ()
 
 
 @dataclass(frozen=True)

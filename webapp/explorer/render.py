@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from . import class_page as class_pages
-from . import front_pages, links
+from . import front_pages, links, shared_pages
 from .book import AtlasBook
 from .links import Links
 
@@ -33,6 +33,12 @@ def class_(book: AtlasBook, place: Links, class_id: int, dictionary: str | None 
     """A class page; raises ``LensError`` if the atlas has no such class or dictionary."""
     page = class_pages.class_page(book, class_id, place, dictionary)
     return _render("class.html", book, place, page=page)
+
+
+def concept(book: AtlasBook, place: Links, concept_id: str) -> str:
+    """The page of a concept that all classes share; raises ``KeyError`` if there is none."""
+    page = shared_pages.concept_page(book, concept_id, place)
+    return _render("concept.html", book, place, page=page)
 
 
 def method(book: AtlasBook, place: Links) -> str:

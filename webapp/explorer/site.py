@@ -12,7 +12,7 @@ from pathlib import Path
 from lens_core.atlas import Atlas, LensError, Track, no_track
 from lens_core.atlas.store import FolderStore
 
-from . import links, maps, render, tables
+from . import links, maps, render, shared_pages, tables
 from .book import AtlasBook
 from .front_pages import search_index
 from .links import Links
@@ -120,13 +120,30 @@ def _write_pages(book: AtlasBook, work: Path, track: Track) -> int:
             if f"{dictionary.id}/maps" in loaded.array_names():
                 packed = maps.pack_maps(loaded, dictionary.id)
                 _write(work / links.maps_path(entry.id, dictionary.id), packed)
+    for info in book.atlas.dictionaries:
+        if info.scope == "shared":
+            n_pages += _write_concepts(book, info.id, work, place, track)
     return n_pages
+
+
+def _write_concepts(
+    book: AtlasBook, dictionary: str, work: Path, place: Callable[[str], Links], track: Track
+) -> int:
+    concepts = book.shared(dictionary).info.concepts
+    for concept in track(concepts, "concept pages", len(concepts)):
+        path = links.concept_path(concept.id)
+        _write(work / f"{path}.html", render.concept(book, place(path), concept.id).encode())
+        packed = shared_pages.concept_maps(book, concept.id)
+        _write(work / links.concept_maps_path(concept.id), packed)
+    return len(concepts)
 
 
 def _copy_pictures(book: AtlasBook, work: Path, track: Track) -> None:
     for entry in track(book.atlas.classes, "pictures", len(book.atlas.classes)):
         pictures = [name for name in book.info(entry.id).files if name.endswith(".webp")]
         book.atlas.store.copy([f"{entry.dir}/{name}" for name in pictures], work / "files")
+    of_all = [name for name in book.atlas.manifest.files if name.endswith(".webp")]
+    book.atlas.store.copy(of_all, work / "files")
 
 
 def _copy_assets(work: Path) -> None:

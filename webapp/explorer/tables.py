@@ -42,6 +42,8 @@ def _concepts(book: AtlasBook, class_id: int, dictionary: str) -> pd.DataFrame:
     ]
     for fit in info.fits:
         if fit.dictionary == dictionary:
+            if fit.others:
+                rows.append({"part": "others", "importance": fit.others})
             rows.append({"part": "residual", "importance": fit.residual})
             rows.append({"part": "bias", "importance": fit.bias})
     return pd.DataFrame(rows, columns=["part", *fields])

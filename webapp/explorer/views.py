@@ -14,7 +14,7 @@ from werkzeug.security import safe_join
 
 from lens_core.atlas import AtlasDamaged, LensError
 
-from . import links, maps, render, tables
+from . import links, maps, render, shared_pages, tables
 from .book import AtlasBook
 from .bookshelf import Library
 from .front_pages import search_index
@@ -75,6 +75,19 @@ def blueprint(library: Library) -> Blueprint:
         with _missing():
             return _page(class_html(book, place, class_id, dictionary))
 
+    @pages.get("/atlas/<slug>/concept/<concept_id>")
+    def concept(slug: str, concept_id: str) -> Response:
+        book = _book(library, slug)
+        place = _links(library, book, links.concept_path(concept_id))
+        with _missing():
+            return _page(render.concept(book, place, concept_id))
+
+    @pages.get("/atlas/<slug>/concept/<concept_id>.maps.bin")
+    def shared_maps(slug: str, concept_id: str) -> Response:
+        with _missing():
+            content = shared_pages.concept_maps(_book(library, slug), concept_id)
+        return _data(content, "application/octet-stream")
+
     @pages.get(f"/atlas/<slug>/{links.SEARCH_INDEX}")
     def index_json(slug: str) -> Response:
         return _data(search_index(_book(library, slug)), "application/json")
@@ -100,7 +113,7 @@ def blueprint(library: Library) -> Blueprint:
     @pages.get("/atlas/<slug>/files/<path:path>")
     def file(slug: str, path: str) -> Response:
         book = _book(library, slug)
-        if not (path.startswith("classes/") and path.endswith(".webp")):
+        if not (path.startswith(("classes/", "shared/")) and path.endswith(".webp")):
             abort(404)
         # Read here and not sent as a file, since an atlas need not lie on this machine.
         file = safe_join("", path)

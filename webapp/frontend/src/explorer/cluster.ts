@@ -6,10 +6,13 @@ import { conceptColor, drawWhere, loadMaps } from "./maps";
 /** How far from a dot the pointer may be, in units of the figure. */
 const REACH = 18;
 
-interface Dot {
-  element: SVGCircleElement;
+export interface Point {
   x: number;
   y: number;
+}
+
+interface Dot extends Point {
+  element: SVGCircleElement;
 }
 
 export function startCluster(data: ClassData, open: (concept: string) => void): void {
@@ -102,9 +105,10 @@ export function highlight(data: ClassData, concept: string | null): void {
 }
 
 function describe(data: ClassData, place: number, concept: ConceptData | undefined): string {
-  const share = percent(data.share[place] ?? 0);
+  const share = data.share[place] ?? null;
+  const much = share === null ? "" : ` with ${percent(share)} of the logit`;
   const sure = percent(data.probability[place] ?? 0);
-  return `${concept?.label ?? "another concept"} counts most with ${share} of the logit; the model is ${sure} sure`;
+  return `${concept?.label ?? "another concept"} counts most${much}; the model is ${sure} sure`;
 }
 
 function show(
@@ -135,7 +139,7 @@ function show(
     .catch(() => undefined); // the picture alone is still right
 }
 
-function nearest(dots: Dot[], x: number, y: number, reach: number): number {
+export function nearest(dots: readonly Point[], x: number, y: number, reach: number): number {
   let best = -1;
   let bestDistance = reach;
   dots.forEach((dot, place) => {
@@ -146,7 +150,7 @@ function nearest(dots: Dot[], x: number, y: number, reach: number): number {
 }
 
 /** The dot that lies furthest in a direction's favour: near, and little to the side. */
-function inDirection(dots: Dot[], from: Dot, dx: number, dy: number): number {
+export function inDirection(dots: readonly Point[], from: Point, dx: number, dy: number): number {
   let best = -1;
   let bestCost = Infinity;
   dots.forEach((dot, place) => {

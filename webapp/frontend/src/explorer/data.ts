@@ -12,7 +12,8 @@ export interface ClassData {
   version: string;
   picture: string[];
   top: number[];
-  share: number[];
+  /** Empty where the class does not show the concept that counts most. */
+  share: (number | null)[];
   probability: number[];
   split: number[];
   concepts: ConceptData[];

@@ -5,6 +5,7 @@ import { startConcepts } from "./concepts";
 import { readClassData } from "./data";
 import { startDownloads } from "./download";
 import { filterList, startRandom, startSearch } from "./search";
+import { startAtlasMaps, startStrongImages } from "./shared";
 import { readSite } from "./site";
 
 document.documentElement.classList.add("js");
@@ -16,4 +17,6 @@ if (site) {
 }
 const data = readClassData();
 if (data) startCluster(data, startConcepts(data));
+startAtlasMaps();
+startStrongImages();
 startDownloads();

@@ -49,6 +49,13 @@ export class ConceptMaps {
     return value / 255;
   }
 
+  /** Whether the concept is nowhere in the image. */
+  isEmpty(image: number, concept: number): boolean {
+    const size = this.height * this.width;
+    const start = (image * this.nConcepts + concept) * size;
+    return this.levels.subarray(start, start + size).every((level) => level === 0);
+  }
+
   has(image: number, concept: number): boolean {
     return image >= 0 && image < this.nImages && concept >= 0 && concept < this.nConcepts;
   }
