@@ -5,11 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import numpy as np
 import pytest
-import timm
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lens_core.atlas import LensError
 from lens_core.attribution import (
@@ -21,92 +19,16 @@ from lens_core.attribution import (
     Targets,
     UnitTargets,
     attribute,
-    attribution,
 )
-from lens_core.attribution.class_activation import GradCAM
-from lens_core.attribution.concept_maps import gradcam_maps, upsampled
 from lens_core.attribution.gradients import GradientInput, IntegratedGradients, Saliency
 from lens_core.attribution.noise import SmoothGrad, SquareGrad, VarGrad
 from lens_core.attribution.occlusion import Occlusion
-from lens_core.attribution.rectifiers import GuidedBackprop
-from lens_core.attribution.rise import Rise
-from lens_core.attribution.sensitivity import Hsic, Sobol
+from lens_core.attribution.sensitivity import Sobol
 from lens_core.attribution.surrogates import KernelShap, Lime
-from lens_core.classifier import Classifier, Preprocessing
-from lens_core.factorization import NMF
-
-PX = 32
-BLACK_BOX = ("occlusion", "rise", "lime", "kernel_shap", "sobol", "hsic")
-
-QUICK: dict[str, Attribution] = {
-    "integrated_gradients": IntegratedGradients(nb_steps=8),
-    "smoothgrad": SmoothGrad(6),
-    "squaregrad": SquareGrad(6),
-    "vargrad": VarGrad(6),
-    "rise": Rise(nb_samples=300, grid_size=4),
-    # Models here hear means of colours, which painting a segment in its mean would not change.
-    "lime": Lime(nb_samples=150, segments="grid", nb_segments=16, hide="baseline"),
-    "kernel_shap": KernelShap(nb_samples=150, segments="grid", nb_segments=16),
-    "sobol": Sobol(grid_size=4, nb_design=8),
-    "hsic": Hsic(grid_size=4, nb_design=128),
-}
-"""Fewer samples than by default."""
-
-EVERY = [QUICK.get(name, attribution(name)) for name in ATTRIBUTIONS]
-"""All methods."""
+from lens_core.classifier import Classifier
+from tests.support.attributions import EVERY, PX, QUICK, OnePatch, noise_pictures, seen_at
 
 every = pytest.mark.parametrize("method", EVERY, ids=list(ATTRIBUTIONS))
-
-
-class OnePatch(nn.Module):
-    """Counts red and green in the second of four rows and the third of four columns, only there.
-
-    `tokens` lays its features out as a transformer does, with a class token before them.
-    """
-
-    def __init__(self, tokens: bool = False) -> None:
-        super().__init__()
-        self.layer = _Features(tokens)
-        self.tokens = tokens
-        self.head = nn.Linear(2, 2)
-        with torch.no_grad():
-            self.head.weight.copy_(torch.tensor([[20.0, 0.0], [0.0, 20.0]]))
-            self.head.bias.fill_(0.5)
-
-    def forward(self, x: Tensor) -> Tensor:
-        features = self.layer(x)
-        pooled = features[:, 1:].mean(1) if self.tokens else features.mean((2, 3))
-        logits: Tensor = self.head(torch.relu(pooled) + pooled**2)
-        return logits
-
-
-class _Features(nn.Module):
-    def __init__(self, tokens: bool) -> None:
-        super().__init__()
-        self.tokens = tokens
-        self.conv = nn.Conv2d(3, 2, 4, 4)
-        self.relu = nn.ReLU(inplace=True)
-        with torch.no_grad():
-            self.conv.weight.zero_()
-            self.conv.weight[0, 0] = self.conv.weight[1, 1] = 1 / 16
-            self.conv.bias.zero_()
-        window = torch.zeros(PX // 4, PX // 4)
-        window[2:4, 4:6] = 1
-        self.register_buffer("window", window)
-
-    def forward(self, x: Tensor) -> Tensor:
-        maps: Tensor = self.relu(self.conv(x)) * self.window
-        if not self.tokens:
-            return maps
-        patches = maps.flatten(2).transpose(1, 2)
-        return torch.cat([torch.ones_like(patches[:, :1]), patches], dim=1)
-
-
-def seen_at(module: nn.Module, layer: str, px: int = PX) -> Classifier:
-    preprocessing = Preprocessing(
-        input_px=px, resize_px=px, mean=(0.0,) * 3, std=(1.0,) * 3, interpolation="bilinear"
-    )
-    return Classifier(module, preprocessing=preprocessing, layer=layer, precision="float32")
 
 
 @pytest.fixture(scope="module", params=["maps", "tokens"])
@@ -116,7 +38,7 @@ def one_patch(request: pytest.FixtureRequest) -> Classifier:
 
 @pytest.fixture(scope="module")
 def images() -> Tensor:
-    return 0.4 + 0.5 * torch.rand(2, 3, PX, PX, generator=torch.Generator().manual_seed(0))
+    return noise_pictures()
 
 
 @every
@@ -257,107 +179,6 @@ def test_a_score_that_hears_nothing_gives_an_empty_map(method: Attribution, imag
     assert torch.allclose(found, found.mean().expand_as(found), atol=1e-6)
     if method.title != "RISE":
         assert found.abs().max() < 1e-6
-
-
-# ---------------------------------------------------------------- targets
-
-
-def test_concepts_and_units_are_explained_like_classes(images: Tensor) -> None:
-    classifier = seen_at(OnePatch(), "layer")
-    one_hot = ConceptTargets(classifier, 3.0 * torch.eye(2), (0, 1))
-    units = UnitTargets(classifier, (0, 1))
-    plain = ConceptTargets(classifier, torch.eye(2), (0, 1), code="projection")
-    for method in (Saliency(), GradCAM(), GuidedBackprop(), QUICK["sobol"], Occlusion()):
-        expected = method.explain(images, units)
-        assert expected.abs().amax((1, 2)).min() > 0
-        assert torch.allclose(method.explain(images, plain), expected, atol=1e-6)
-        scale = 1.0 if method is QUICK["sobol"] else 3.0  # Sobol indices know no scale
-        found = method.explain(images, one_hot)
-        assert torch.allclose(scale * found, expected, rtol=1e-3, atol=1e-5)
-
-
-def test_a_factorization_explains_as_its_dictionary_does(images: Tensor) -> None:
-    classifier = seen_at(OnePatch(), "layer")
-    nmf = NMF(2)
-    pictures = torch.rand(30, 3, PX, PX, generator=torch.Generator().manual_seed(2))
-    nmf.fit(classifier.encode(pictures).mean((2, 3)))
-    of_nmf = ConceptTargets(classifier, nmf, 1)
-    of_dictionary = ConceptTargets(classifier, nmf.dictionary, 1)
-    for method in (Saliency(), GradCAM(), Occlusion()):
-        expected = method.explain(images, of_dictionary)
-        assert expected.abs().max() > 0
-        assert torch.allclose(method.explain(images, of_nmf), expected, rtol=1e-3, atol=1e-5)
-
-
-def test_grad_cam_of_a_concept_is_the_map_that_an_atlas_stores(images: Tensor) -> None:
-    classifier = seen_at(OnePatch(), "layer")
-    dictionary = torch.tensor([[1.0, 0.2], [0.1, 1.0]])
-    expected = upsampled(gradcam_maps(classifier.encode(images), dictionary), PX)
-    for concept in (0, 1):
-        found = GradCAM().explain(images, ConceptTargets(classifier, dictionary, concept))
-        assert found.abs().max() > 0
-        assert torch.allclose(found, expected[:, concept], rtol=1e-4, atol=1e-7)
-
-
-@pytest.mark.parametrize("name", BLACK_BOX)
-def test_black_boxes_take_any_function(name: str, images: Tensor) -> None:
-    classifier = seen_at(OnePatch(), "layer")
-    method = QUICK.get(name, attribution(name))
-    method = dataclasses.replace(method, baseline=0.25)  # type: ignore[type-var]
-
-    def predict(x: np.ndarray) -> np.ndarray:
-        assert isinstance(x, np.ndarray)
-        assert x.shape[1:] == (PX, PX, 3)
-        assert len(x) <= 16
-        return classifier.logits(torch.from_numpy(x).permute(0, 3, 1, 2)).numpy()
-
-    numpy_targets = PredictTargets(predict, (1, 0), takes="numpy", channels_last=True)
-    found = method.explain(images.numpy(), numpy_targets, batch=16)
-    expected = method.explain(images, ClassTargets(classifier, (1, 0)), batch=16)
-    assert torch.allclose(found, expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("name", [n for n in ATTRIBUTIONS if n not in BLACK_BOX])
-def test_other_methods_say_what_they_lack(name: str, images: Tensor) -> None:
-    targets = PredictTargets(lambda x: x.mean((1, 2, 3)), takes="numpy")
-    with pytest.raises(LensError, match=r"layer|gradients"):
-        attribution(name).explain(images, targets)
-
-
-def test_probabilities_are_targets_too(images: Tensor) -> None:
-    classifier = seen_at(OnePatch(), "layer")
-    targets = ClassTargets(classifier, 1, output="probability")
-    expected = classifier.logits(images).softmax(1)[:, 1]
-    assert torch.allclose(targets.scores(images, torch.arange(2)), expected)
-
-
-def test_transformers_are_explained_through_their_tokens() -> None:
-    torch.manual_seed(0)
-    vit = timm.models.VisionTransformer(
-        img_size=32, patch_size=8, embed_dim=16, depth=2, num_heads=2, num_classes=3
-    )
-    classifier = seen_at(vit, "blocks.0")
-    pictures = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(3))
-    methods = dict(zip(ATTRIBUTIONS, EVERY, strict=True))
-    for name in ("guided_backprop", "deconvnet"):
-        with pytest.raises(LensError, match="has none"):
-            methods.pop(name).explain(pictures, ClassTargets(classifier, 1))
-    targets = ClassTargets(classifier, (2, 1))
-    for found in attribute(pictures, targets, list(methods), settings=methods, batch=32).values():
-        assert found.shape == (2, 32, 32)
-        assert torch.isfinite(found).all()
-        assert found.std() > 0
-
-    tokens: list[Tensor] = []
-    vit.blocks[0].register_forward_hook(lambda _m, _i, out: tokens.append(out))
-    pictures.requires_grad_()
-    logits = vit(pictures)
-    (gradient,) = torch.autograd.grad(logits[0, 2] + logits[1, 1], tokens[0])
-    weights = gradient[:, 1:].mean(1)  # the class token is no place
-    coarse = torch.einsum("npd,nd->np", tokens[0][:, 1:], weights).clamp(min=0).view(2, 1, 4, 4)
-    expected = nn.functional.interpolate(coarse, 32, mode="bilinear")[:, 0]
-    found = GradCAM().explain(pictures, targets)
-    assert torch.allclose(found, expected, rtol=1e-3, atol=1e-6)
 
 
 # ---------------------------------------------------------------- the interface
