@@ -1,0 +1,138 @@
+"""captum's side of the attribution benchmark: the same methods on a plain function or module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lens_core.attribution.segments import grid_segments
+from lens_core.classifier import Classifier
+from lens_core.models.sources import open_source
+
+CLASS = 1
+SEGMENTS = 36
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is measured: pictures a method, samples a picture, pictures at once."""
+
+    spec: str
+    weights: str | None
+    n_gradient: int
+    n_sampled: int
+    samples: int
+    batch: int
+    threads: int
+    repeats: int
+
+    def pictures(self, n: int, px: int) -> Tensor:
+        """Noise: the time does not depend on what is seen."""
+        return torch.rand(n, 3, px, px, generator=torch.Generator().manual_seed(0))
+
+    def count(self, name: str) -> int:
+        """Pictures to explain: fewer where each needs many forwards."""
+        once = ("saliency", "gradient_input", "gradcam", "gradcam_pp", "fem")
+        once += ("guided_backprop", "deconvnet")
+        return self.n_gradient if name in once else self.n_sampled
+
+
+def window(px: int) -> tuple[int, int]:
+    """Side and stride of our occlusion by default."""
+    side = max(1, round(px / 7))
+    return side, max(1, side // 2)
+
+
+class Peer:
+    """captum's methods on a function from pictures to logits."""
+
+    def __init__(self, forward: Any, layer: nn.Module | None, case: Case) -> None:
+        self.forward, self.layer, self.case = forward, layer, case
+
+    def run(self, name: str, x: Tensor) -> Tensor | None:
+        """Explain pictures; None where captum has no such method."""
+        from captum import attr
+
+        f, k, batch = self.forward, self.case.samples, self.case.batch
+        target: dict[str, Any] = {"target": CLASS}
+        if name == "saliency":
+            return in_batches(lambda p: attr.Saliency(f).attribute(p, **target), x, batch)
+        if name == "gradient_input":
+            return in_batches(lambda p: attr.InputXGradient(f).attribute(p, **target), x, batch)
+        if name in ("guided_backprop", "deconvnet") and isinstance(f, nn.Module):
+            kind = attr.GuidedBackprop if name == "guided_backprop" else attr.Deconvolution
+            return in_batches(lambda p: kind(f).attribute(p, **target), x, batch)
+        if name == "gradcam" and self.layer is not None:
+            peer = attr.LayerGradCam(f, self.layer)
+            return in_batches(lambda p: peer.attribute(p, **target), x, batch)
+        if name == "integrated_gradients":
+            peer = attr.IntegratedGradients(f)
+            return peer.attribute(x, n_steps=k, internal_batch_size=batch, **target)
+        kinds = {"smoothgrad": "smoothgrad", "squaregrad": "smoothgrad_sq", "vargrad": "vargrad"}
+        if name in kinds:
+            return attr.NoiseTunnel(attr.Saliency(f)).attribute(
+                x,
+                nt_type=kinds[name],
+                nt_samples=k,
+                nt_samples_batch_size=max(1, batch // len(x)),
+                stdevs=0.15,
+                **target,
+            )
+        return self._one_by_one(name, x, batch, target)
+
+    @torch.no_grad()
+    def _one_by_one(
+        self, name: str, x: Tensor, batch: int, target: dict[str, Any]
+    ) -> Tensor | None:
+        from captum import attr
+
+        mask = grid_segments((x.shape[2], x.shape[3]), SEGMENTS)[None, None]
+        common = {"baselines": 0.0, "perturbations_per_eval": batch, **target}
+        side, stride = window(x.shape[-1])
+        methods: dict[str, Callable[[Tensor], Tensor]] = {
+            "occlusion": lambda p: attr.Occlusion(self.forward).attribute(
+                p, (3, side, side), strides=(3, stride, stride), **common
+            ),
+            "lime": lambda p: attr.Lime(self.forward).attribute(
+                p, feature_mask=mask, n_samples=self.case.samples, **common
+            ),
+            "kernel_shap": lambda p: attr.KernelShap(self.forward).attribute(
+                p, feature_mask=mask, n_samples=self.case.samples, **common
+            ),
+        }
+        if name not in methods:
+            return None
+        return torch.cat([methods[name](x[i : i + 1]) for i in range(len(x))])
+
+
+def in_batches(method: Callable[[Tensor], Tensor], x: Tensor, batch: int) -> Tensor:
+    """What a user does who has more pictures than memory."""
+    parts = [method(x[i : i + batch].clone().requires_grad_()) for i in range(0, len(x), batch)]
+    return torch.cat(parts).detach()
+
+
+class Plain(nn.Module):
+    """The model as loaded, for pictures in [0, 1]."""
+
+    def __init__(self, spec: str, weights: str | None) -> None:
+        super().__init__()
+        source = open_source(spec, weights, False)
+        assert not isinstance(source, Classifier)
+        self.module = source.module.eval()
+        self.px = source.preprocessing.input_px
+        self.register_buffer("mean", torch.tensor(source.preprocessing.mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(source.preprocessing.std).view(1, 3, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.module((x - self.mean) / self.std)
+        return logits
+
+
+def plain_peer(case: Case, layer: str) -> tuple[Peer, int]:
+    """captum with the model as loaded, and the side of its pictures."""
+    model = Plain(case.spec, case.weights)
+    return Peer(model, model.module.get_submodule(layer), case), model.px
