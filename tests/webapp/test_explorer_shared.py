@@ -52,7 +52,7 @@ def test_pages_are_sound_and_every_address_on_them_answers(client: FlaskClient, 
 
 
 def test_home_maps_every_living_concept_and_every_class(client: FlaskClient, atlas: Atlas) -> None:
-    links = [e["href"] for e in page(client, "").having("data-note")]
+    links = [e["href"] for e in page(client, "").having("data-name")]
     living = [f"concept/{c.id}" for c in atlas.shared("concepts").info.concepts]
     assert sorted(links) == sorted([*living, "class/0", "class/1", "class/2"])
     assert "<dt>Concepts</dt><dd>5</dd>" in client.get("/atlas/shared/").text

@@ -71,12 +71,12 @@ const STEPS: Readonly<Record<string, readonly [number, number]>> = {
 function show(map: HTMLElement, link: SVGAElement): void {
   const image = map.querySelector<HTMLImageElement>("[data-map-image]");
   const text = map.querySelector<HTMLElement>("[data-map-text]");
-  const { name, note, picture } = link.dataset;
+  const { name = "", picture } = link.dataset;
   if (image && picture) image.src = picture;
   if (!text) return;
   const title = document.createElement("b");
-  title.textContent = name ?? "";
-  text.replaceChildren(title, note ? `: ${note}.` : "");
+  title.textContent = name;
+  text.replaceChildren(title, `${(link.getAttribute("aria-label") ?? "").slice(name.length)}.`);
 }
 
 /** Outline a concept in its strongest images; without the maps the pictures stay as they are. */
