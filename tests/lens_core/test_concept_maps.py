@@ -182,6 +182,9 @@ def test_every_method_is_explained_through_its_own_code(
     assert signed.shape == (5, 4, 8, 8)
     assert torch.isfinite(signed).all()
     assert (signed != 0).any()
+    with torch.no_grad():
+        again = concept_maps(small, basis, images, "two", pooling="mean_of_codes", signed=True)
+    assert torch.equal(again, signed)
 
 
 def test_the_mean_of_centred_methods_has_an_empty_map(small: Classifier, images: Tensor) -> None:
