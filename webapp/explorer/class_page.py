@@ -214,8 +214,11 @@ def _tabs(book: AtlasBook, class_id: int, links: Links, current: str) -> tuple[D
     scopes = {d.scope for d in dictionaries}
     return tuple(
         DictionaryTab(
-            label=("Shared " if d.scope == "shared" and len(scopes) > 1 else "")
-            + f"{unit_word(d)}s"
+            label=(
+                f"Shared {unit_word(d).lower()}s"
+                if d.scope == "shared" and len(scopes) > 1
+                else f"{unit_word(d)}s"
+            )
             + (f" of {d.layer}" if len(layers) > 1 else ""),
             hint=f"{d.n_concepts} {'for all classes' if d.scope == 'shared' else 'per class'}, "
             f"{method_name(d.method)}, layer {d.layer}",
