@@ -21,6 +21,7 @@ from lens_core.atlas import (
     Track,
     no_track,
 )
+from lens_core.building.divide import plan_divisions
 from lens_core.building.explain import LINEAR, NON_LINEAR
 from lens_core.building.one_class import Plan
 from lens_core.building.portraits import spectrum_of
@@ -93,6 +94,8 @@ def build_atlas(
     for name, one in at.items():
         if one.rectified:
             note(f"layer {name} gives negative activations: concepts are made of the positive part")
+    dictionaries = _dictionaries(at, settings)
+    divisions = plan_divisions(dictionaries, at, settings)
     executor = executor or LocalExecutor()
     place = executor.place(classifier, note)
     writer = AtlasWriter(
@@ -100,7 +103,7 @@ def build_atlas(
         title=title or f"{classifier.name}, {len(folders)} classes",
         model=_model_info(classifier, place),
         settings={**settings.recorded(), "images_sha256": _listing(root, folders)},
-        dictionaries=_dictionaries(at, settings),
+        dictionaries=[*dictionaries, *divisions],
         resume=resume,
         force=force,
     )
@@ -118,7 +121,7 @@ def build_atlas(
     close_shared(
         plan, done, writer, lambda: spectrum or spectrum_of(main, folders, settings), track
     )
-    similar = similar_concepts(writer.load_class, class_ids, writer.dictionaries)
+    similar = similar_concepts(writer.load_class, class_ids, dictionaries)
     writer.write_table("similar", similar)
     return writer.finish(class_ids)
 

@@ -200,6 +200,25 @@ class Classifier:
         """Logits (n, C) of everything the layer said: those of the whole network."""
         return self.head(activations.maps, activations.negative, activations.prefix)
 
+    def onward(self, activations: Activations, later: Classifier) -> Tensor:
+        """Maps (n, d, h, w) of `later`, had this layer said that; differentiable in all of it.
+
+        `later` is the same network, cut at a layer computed after this one.
+        """
+        maps, negative, prefix = activations.maps, activations.negative, activations.prefix
+        output = self._split.layout.from_maps(maps if negative is None else maps - negative, prefix)
+        px, n = self._split.dummy_px, self._split.dummy_batch or len(maps)
+        dummy = torch.zeros(n, 3, px, px, device=self.device)
+        # What follows may work in place; the caller's activations must survive.
+        handle = self._layer.register_forward_hook(lambda *_: output.clone())
+        try:
+            with autocast(self.device, self.dtype):
+                answer = cut.run_until(later.module, later._layer, dummy)
+        finally:
+            handle.remove()
+        found = later._split.layout.to_maps(answer)[0].float()
+        return found.clamp(min=0) if later.rectified else found
+
     def logits(self, x: Tensor) -> Tensor:
         """Pictures (n, 3, H, W) in [0, 1] → logits (n, C)."""
         return self.head_of(self.activations(x))

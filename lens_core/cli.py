@@ -93,6 +93,13 @@ _DIR = click.Path(path_type=Path)
     help="Visualizations of a shared dictionary. Default: of all concepts that occur.",
 )
 @click.option(
+    "--divide",
+    "divisions",
+    multiple=True,
+    metavar="LAYER[:N]",
+    help="Divide each concept into N (3) at an earlier layer; may repeat, towards the input.",
+)
+@click.option(
     "--fit-on",
     type=click.Choice(["crops", "maps"]),
     default="crops",
@@ -164,6 +171,7 @@ def build(
     ray_address: str | None,
     no_measures: bool,
     no_visualizations: bool,
+    divisions: tuple[str, ...],
     **chosen: Any,
 ) -> None:
     """Build an atlas from images and a classifier.
@@ -172,6 +180,7 @@ def build(
     singular), or --labels says which is which. An interrupted build goes on when run again.
     """
     from lens_core.build import BuildSettings, build_atlas
+    from lens_core.building.settings import Division
     from lens_core.executors import ModelSource
 
     if executor == "local" and (workers or ray_address):
@@ -184,7 +193,10 @@ def build(
     classifier = here.load()
     # The remaining options are fields of the settings, which refuse any other name.
     settings = BuildSettings(
-        measures=not no_measures, visualizations=not no_visualizations, **chosen
+        measures=not no_measures,
+        visualizations=not no_visualizations,
+        divisions=tuple(Division.parse(text) for text in divisions),
+        **chosen,
     )
     terminal.note(
         f"{classifier.name}: {len(classifier.class_names)} classes, layer {classifier.layer}, "
@@ -288,18 +300,31 @@ def _print_shared(atlas: Any, dictionary_id: str) -> None:
 
 def _print_concepts(atlas: Any, class_id: int) -> None:
     info = atlas.load_class(class_id).info
+    divided = {d.parent for d in atlas.dictionaries if d.parent}
     for fit in info.fits:
         others = f"concepts not shown {fit.others:.1%}, " if fit.others else ""
         click.echo(
             f"  {fit.dictionary}: {others}residual {fit.residual:.1%}, bias {fit.bias:.1%}, "
             f"reconstruction error {fit.error_crops:.2f} on crops, {fit.error_maps:.2f} on maps"
         )
-        for concept in info.of_dictionary(fit.dictionary):
-            mark = " important" if concept.important else ""
-            click.echo(
-                f"    {concept.id:<16} importance {concept.importance:7.1%}  "
-                f"prevalence {concept.prevalence:6.1%}{mark}"
-            )
+        if not atlas.dictionary(fit.dictionary).depth:
+            for concept in info.of_dictionary(fit.dictionary):
+                mark = " important" if concept.important else ""
+                click.echo(
+                    f"    {concept.id:<16} importance {concept.importance:7.1%}  "
+                    f"prevalence {concept.prevalence:6.1%}{mark}"
+                )
+                _print_parts(info, concept, divided, "      ")
+
+
+def _print_parts(info: Any, concept: Any, divided: set[str], margin: str) -> None:
+    """A concept's sub-concepts as a tree; `divided` are the dictionaries that others divide."""
+    parts = info.children(concept.id)
+    if not parts and concept.dictionary in divided:
+        click.echo(f"{margin}not divided: too few crops have it")
+    for part in parts:
+        click.echo(f"{margin}{part.id:<16} {part.share_of_parent:7.1%} of it")
+        _print_parts(info, part, divided, f"{margin}  ")
 
 
 def _find_class(atlas: Any, wanted: str) -> Any:

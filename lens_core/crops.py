@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+
+from lens_core.images import to_float
+from lens_core.spooled import Pictures
 
 STRIDE = 0.8
 """Distance of neighbouring patches as a part of their side (CRAFT)."""
@@ -49,4 +53,21 @@ def cut(pictures: Tensor, patch_px: int, size_px: int) -> Tensor:
     stacked = torch.stack(crops, dim=1).flatten(0, 1)
     return nn.functional.interpolate(
         stacked, (size_px, size_px), mode="bilinear", align_corners=False
+    )
+
+
+def pick(pictures: Tensor | Pictures, rows: Sequence[int], patch_px: int, size_px: int) -> Tensor:
+    """Some of the crops that `cut` makes of all pictures, by their rows: (k, 3, size_px, size_px).
+
+    Pictures (n, 3, s, s) are bytes, crops floats in [0, 1].
+    """
+    side = pictures.shape[-1]
+    patch = min(patch_px, side)
+    corners = grid(side, patch)
+    pieces = []
+    for row in rows:
+        x, y = corners[row % len(corners)]
+        pieces.append(pictures[row // len(corners), :, y : y + patch, x : x + patch])
+    return nn.functional.interpolate(
+        to_float(torch.stack(pieces)), (size_px, size_px), mode="bilinear", align_corners=False
     )

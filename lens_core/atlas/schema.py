@@ -121,7 +121,8 @@ class ConceptInfo(Frozen):
     concepts from 0 in order of importance and is empty for the others.
 
     A sub-concept has a ``parent`` and a ``share_of_parent``, its signed share of the parent's
-    values; its importance is that share of the parent's importance.
+    values; its importance is that share of the parent's importance. Its crops are shown from among
+    those that excite the parent most. A concept with too few crops has no sub-concepts.
     """
 
     id: str
@@ -244,6 +245,13 @@ class ClassInfo(Frozen):
             if concept.id == concept_id:
                 return concept
         raise KeyError(concept_id)
+
+    def children(self, concept_id: str) -> tuple[ConceptInfo, ...]:
+        """The sub-concepts of a concept, those with the largest share of it first."""
+        mine = [concept for concept in self.concepts if concept.parent == concept_id]
+        return tuple(
+            sorted(mine, key=lambda concept: (-(concept.share_of_parent or 0.0), concept.index))
+        )
 
     def of_dictionary(self, dictionary: str) -> tuple[ConceptInfo, ...]:
         """The concepts of one dictionary, most important first."""

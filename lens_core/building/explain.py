@@ -56,6 +56,25 @@ class SharedRows:
 
 
 @dataclass(frozen=True)
+class Divided:
+    """What rows that are sub-concepts know of the concepts that they are part of.
+
+    Attributes
+    ----------
+    parents
+        Concept ids, one a row.
+    shares
+        (r,) signed shares of the parent's value.
+    shown
+        (n_crops, r) bool: the parent's strongest crops.
+    """
+
+    parents: tuple[str, ...]
+    shares: Tensor
+    shown: Tensor
+
+
+@dataclass(frozen=True)
 class Explained:
     """One dictionary of one class; n counts all the folder's images, n_used those in use.
 
@@ -74,6 +93,8 @@ class Explained:
     shared
         Of a dictionary that all classes share; then r counts the rows that the class shows, while
         `basis` has all of them.
+    divided
+        Of a dictionary of sub-concepts.
     """
 
     info: DictionaryInfo
@@ -90,6 +111,7 @@ class Explained:
     sobol_error: Tensor | None
     fit: DictionaryFit
     shared: SharedRows | None = None
+    divided: Divided | None = None
 
 
 @dataclass

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from lens_core.atlas import ClassWriter, DictionaryInfo, Track
 from lens_core.building.collect import ClassImages, collect, encode_crops
+from lens_core.building.divide import divide_class
 from lens_core.building.explain import Explained, explain
 from lens_core.building.measure import Measured, measure
 from lens_core.building.settings import BuildSettings
@@ -47,6 +49,15 @@ class Plan:
         """The classifier cut at the main layer."""
         return next(iter(self.classifiers.values()))
 
+    @cached_property
+    def everywhere(self) -> dict[str, Classifier]:
+        """One a layer, the main one first, also of those at which concepts are divided."""
+        at = dict(self.classifiers)
+        for info in self.dictionaries:
+            if info.layer not in at:
+                at[info.layer] = self.main.at(info.layer)
+        return at
+
 
 def build_class(
     plan: Plan,
@@ -64,12 +75,16 @@ def build_class(
     """
     photographs = collect(plan.main, folder, plan.root, plan.settings, track, note)
     explained, measured = _explain_layers(plan, photographs, folder, track)
+    divisions = [info for info in plan.dictionaries if info.depth]
+    explained += divide_class(
+        divisions, plan.everywhere, photographs, explained, plan.settings, track, note, folder.name
+    )
     pictures = {}
     if plan.spectrum is not None:
         from lens_core.building.portraits import portraits
 
         pictures = portraits(
-            plan.classifiers, folder.class_id, explained, plan.spectrum, plan.settings, track
+            plan.everywhere, folder.class_id, explained, plan.spectrum, plan.settings, track
         )
     write_class(out, plan.main, folder, photographs, explained, measured, pictures, plan.settings)
 
@@ -77,11 +92,11 @@ def build_class(
 def _explain_layers(
     plan: Plan, photographs: ClassImages, folder: ClassFolder, track: Track
 ) -> tuple[list[Explained], dict[str, Measured]]:
-    """All dictionaries in their declared order, and what was measured of them, by id."""
+    """All dictionaries but divisions, in their order, and what was measured of them, by id."""
     found: dict[str, Explained] = {}
     measured: dict[str, Measured] = {}
     for layer, classifier in plan.classifiers.items():
-        mine = [info for info in plan.dictionaries if info.layer == layer]
+        mine = [info for info in plan.dictionaries if info.layer == layer and not info.depth]
         where = folder.name if len(plan.classifiers) == 1 else f"{folder.name}, {layer}"
         crops = encode_crops(classifier, photographs, plan.settings, track, f"{where}: crops")
         context = (crops, plan.settings, track, f"{where}: images")
@@ -97,4 +112,4 @@ def _explain_layers(
             measured |= measure(
                 classifier, photographs, here, crops, plan.settings, track, f"{where}: measures"
             )
-    return [found[info.id] for info in plan.dictionaries], measured
+    return [found[info.id] for info in plan.dictionaries if not info.depth], measured

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
+from lens_core.atlas.errors import LensError
 from lens_core.atlas.schema import Basis, Frozen, JsonValue, Scope
 
 Method = Literal[
@@ -26,6 +27,32 @@ Method = Literal[
 ]
 METHODS: tuple[str, ...] = get_args(Method)
 """Names of `lens_core.factorization.METHODS`, for who must not import torch."""
+
+
+class Division(Frozen):
+    """Where concepts are divided, and into how many."""
+
+    layer: str
+    concepts: int = Field(3, ge=1, le=100, description="sub-concepts of each concept")
+
+    @classmethod
+    def parse(cls, text: str) -> Division:
+        """Read ``LAYER`` or ``LAYER:N``.
+
+        Raises
+        ------
+        LensError
+            N is no number from 1 to 100.
+        """
+        layer, _, count = text.partition(":")
+        if not count:
+            return cls(layer=layer)
+        if not (count.isdigit() and 1 <= int(count) <= 100):
+            raise LensError(f"--divide {text}: after the colon comes a number from 1 to 100")
+        return cls(layer=layer, concepts=int(count))
+
+    def __str__(self) -> str:
+        return f"{self.layer}:{self.concepts}"
 
 
 class BuildSettings(Frozen):
@@ -52,6 +79,9 @@ class BuildSettings(Frozen):
         description="visualizations of a shared dictionary, of the concepts that matter most; "
         "None: of all that live",
     )
+    divisions: tuple[Division, ...] = Field(
+        (), description="of the first dictionary's concepts, from the output towards the input"
+    )
     fit_on: Literal["crops", "maps"] = "crops"
     select: Literal["predicted", "labelled"] = "predicted"
     held_out: float = Field(
@@ -77,4 +107,5 @@ class BuildSettings(Frozen):
         """As an atlas keeps them: all but what cannot change what a good file gives."""
         without = {"batch", "skip_corrupt"}
         values: dict[str, JsonValue] = self.model_dump(mode="json", exclude=without)
+        values["divisions"] = [str(division) for division in self.divisions]
         return values

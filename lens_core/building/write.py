@@ -171,7 +171,10 @@ def _concepts(
     aligned = _alignment(classifier, one)
     concepts = []
     for row, name in enumerate(one.names):
-        strongest = _strongest(one.crop_values[:, row].numpy(), len(boxes), settings)
+        values = one.crop_values[:, row]
+        if one.divided is not None:  # parts of a concept are shown where that is
+            values = torch.where(one.divided.shown[:, row], values, torch.zeros_like(values))
+        strongest = _strongest(values.numpy(), len(boxes), settings)
         pictures = [
             out.write_picture(
                 f"pictures/{name}-crop-{place}.webp",
@@ -200,6 +203,8 @@ def _concepts(
                 ),
                 crops=tuple(pictures),
                 crop_rows=tuple(strongest),
+                parent=one.divided.parents[row] if one.divided else None,
+                share_of_parent=float(one.divided.shares[row]) if one.divided else None,
                 row=one.shared.rows[row] if one.shared else None,
                 steering=None if measured is None else measured.steering[row],
                 ablation=None if measured is None else measured.ablations[row],
@@ -234,7 +239,7 @@ def _alignment(classifier: Classifier, one: Explained) -> list[tuple[Alignment, 
     Only a linear head has hyperplanes in the layer's own space; elsewhere there are none.
     """
     head = classifier.linear_head
-    if head is None:
+    if head is None or one.info.layer != classifier.layer:
         return [() for _ in one.names]
     weight = torch.nn.functional.normalize(head.weight.cpu(), dim=1)
     cosines = torch.nn.functional.normalize(one.dictionary, dim=1) @ weight.T
