@@ -88,7 +88,8 @@ class Randomization:
     layers
         Which were randomized last, stage by stage.
     correlations
-        (stages, n) rank correlations; near 0 once maps depend on weights.
+        (stages, n) rank correlations; near 0 where maps depend on weights. Not a number where a
+        map does not vary, as when Grad-CAM's relu leaves nothing of it.
     """
 
     layers: tuple[str, ...]
