@@ -105,6 +105,7 @@ def measure(case: Case) -> dict[str, object]:
     here, there = context.Pipe()
     worker = context.Process(target=serve_plain, args=(case, classifier.layer, there), daemon=True)
     worker.start()
+    there.close()  # so that a worker that dies ends the wait for it
     seconds: dict[str, dict[str, float]] = {}
     try:
         for name, method in ours(case).items():
