@@ -84,6 +84,7 @@ def spread(mask: Tensor, at_most: int) -> list[int]:
     return [rows[i * len(rows) // at_most] for i in range(at_most)]
 
 
+@torch.enable_grad()
 def relevance(classifier: Classifier, images: ClassImages, settings: BuildSettings) -> Tensor:
     """What one unit of each channel's activation adds to the class's logit, (d,)."""
     if classifier.linear_head is not None:
