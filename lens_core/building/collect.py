@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,6 +17,7 @@ from lens_core.atlas import LensError, Track
 from lens_core.building.settings import BuildSettings
 from lens_core.classifier import Classifier
 from lens_core.images import ClassFolder, View, read_views, to_float
+from lens_core.spooled import Displays, Pictures, Pixels
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class ClassImages:
     files
         Paths relative to the images folder, n of them.
     views
-        (n, 3, px, px) uint8, the model's view.
+        (n, 3, px, px) uint8, the model's view; on disk, like `displays`.
     displays
         Pictures of the same field of view for those in use.
     predicted, probability, logit
@@ -41,8 +42,8 @@ class ClassImages:
 
     class_id: int
     files: tuple[str, ...]
-    views: Tensor
-    displays: tuple[Image.Image, ...]
+    views: Pictures
+    displays: Sequence[Image.Image]
     predicted: Tensor
     probability: Tensor
     logit: Tensor
@@ -78,8 +79,9 @@ def collect(
         len(files),
     )
     names: list[str] = []
-    pixels: list[Tensor] = []
-    displays: list[Image.Image] = []
+    px = classifier.preprocessing.input_px
+    pixels = Pixels((3, px, px))
+    displays = Displays(settings.display_px)
     parts: list[tuple[Tensor, Tensor, Tensor]] = []
     for batch in _batches(_readable(views, note), settings.batch):
         stack = torch.stack([view.model for view in batch])
@@ -87,8 +89,8 @@ def collect(
         predicted = logits.argmax(1)
         mine = logits[:, folder.class_id]
         parts.append((predicted, logits.softmax(1)[:, folder.class_id], mine))
-        pixels.append(stack)
         for view, guess in zip(batch, predicted.tolist(), strict=True):
+            pixels.append(view.model.numpy())
             names.append(view.file.relative_to(root).as_posix())
             if settings.select == "labelled" or guess == folder.class_id:
                 displays.append(view.display)
@@ -109,8 +111,8 @@ def collect(
     return ClassImages(
         class_id=folder.class_id,
         files=tuple(names),
-        views=torch.cat(pixels),
-        displays=tuple(displays),
+        views=Pictures(pixels, range(len(pixels))),
+        displays=displays,
         predicted=predicted,
         probability=probability,
         logit=logit,

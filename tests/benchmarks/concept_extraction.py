@@ -64,6 +64,7 @@ from lens_core.importance import SobolDesign, sobol_of_contributions
 from lens_core.metrics import matched_cosines
 from lens_core.models.sources import open_source
 from lens_core.models.split import run_until
+from lens_core.spooled import Pictures
 
 R = 10
 N_DESIGNS = 32
@@ -139,7 +140,7 @@ def ours(task: Task, precision: str) -> Callable[[], dict[str, Any]]:
             classifier, task.folder, task.images, settings, no_track, lambda text: None
         )
         clock.lap("decode and predict")
-        seen = replace(images, views=reached_by_the_peer(images.views))
+        seen = replace(images, views=Pictures.of(reached_by_the_peer(images.views[:])))
         crops = encode_crops(classifier, seen, settings, no_track, "")
         clock.lap("crops")
         nmf = NMF(R, seed=settings.seed)
