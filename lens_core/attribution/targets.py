@@ -269,6 +269,9 @@ def _pick(answers: Tensor, chosen: Chosen, rows: Tensor) -> Tensor:
 
 
 def _check_range(chosen: Chosen, count: int, what: str) -> None:
+    if not isinstance(chosen, int | Sequence):
+        kind = type(chosen).__name__
+        raise LensError(f"{what}: give a number or a list of numbers, not {kind}; call .tolist()")
     for one in [chosen] if isinstance(chosen, int) else chosen:
         if not 0 <= one < count:
             raise LensError(f"{what} {one} does not exist: there are {count}, counted from 0")

@@ -224,6 +224,7 @@ def test_progress_is_told(images: Tensor) -> None:
     [
         (lambda c: ClassTargets(c, 2), "class 2 does not exist: there are 2"),
         (lambda c: UnitTargets(c, (0, -1)), "unit -1 does not exist"),
+        (lambda c: ClassTargets(c, torch.tensor([0, 1])), r"not Tensor; call .tolist\(\)"),
         (lambda c: ConceptTargets(c, torch.eye(3), 0), "does not fit layer layer, which has 2"),
         (lambda c: ConceptTargets(c, torch.eye(2), 2), "concept 2 does not exist"),
         (lambda c: ClassTargets(c, (0, 1, 1)), "3 targets for 2 images"),
