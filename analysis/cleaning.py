@@ -18,6 +18,8 @@ NUMERIC = frozenset(
     if column.kind in ("integer", "number")
 )
 TRUE_WORDS = {"1": 1.0, "1.0": 1.0, "true": 1.0, "yes": 1.0}
+CHOICE = ("first", "second", "response")
+"""Columns of choices that are neither right nor wrong."""
 FALSE_WORDS = {"0": 0.0, "0.0": 0.0, "false": 0.0, "no": 0.0}
 
 
@@ -85,6 +87,13 @@ def clean_trials(frame: pd.DataFrame) -> Cleaned:
     return Cleaned(trials.reset_index(drop=True), repeated, tuple(notes))
 
 
+def answered(trials: pd.DataFrame) -> pd.Series:
+    """Rows with an answer: one that is right or wrong, or a choice where nothing is either."""
+    if trials["correct"].isna().all() and set(CHOICE) <= set(trials.columns):
+        return trials["response"].notna()
+    return trials["correct"].notna()
+
+
 def clean_participants(
     frame: pd.DataFrame | None, trials: pd.DataFrame
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -116,6 +125,12 @@ def clean_participants(
 
 def _correct(trials: pd.DataFrame, notes: list[str]) -> pd.Series:
     if "correct" not in trials:
+        if set(CHOICE) <= set(trials.columns):
+            notes.append(
+                "No column 'correct', but choices between two: there are no right answers, so "
+                "accuracy is not asked."
+            )
+            return pd.Series(float("nan"), index=trials.index)
         if not {"response", "correct_response"} <= set(trials.columns):
             raise AnalysisError(
                 "the trials have no column 'correct', nor both 'response' and "

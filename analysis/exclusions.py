@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.checks import Unknown, check_values
+from analysis.cleaning import answered
 from analysis.dataset import Dataset
 from analysis.plan import Criterion
 
@@ -102,7 +103,7 @@ def apply_exclusions(data: Dataset, criteria: tuple[Criterion, ...] | None = Non
                 "unknown": unknown,
             }
         )
-    test = data.trials[(data.trials["phase"] == "test") & data.trials["correct"].notna()]
+    test = data.trials[(data.trials["phase"] == "test") & answered(data.trials)]
     exclude(~people.isin(set(test["participant"])).to_numpy(), NO_ANSWERS)
 
     decisions = pd.DataFrame(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from analysis.contents import PERSON
 from analysis.errors import AnalysisError
 from analysis.figures import (
     DARK,
@@ -20,9 +21,11 @@ from analysis.figures import (
     render,
     response_time_figure,
 )
+from analysis.latex import MOST_ROWS, latex
+from analysis.programmes.figures import multiverse_figure
 from analysis.progress import Track, no_track
 from analysis.report import Picture, render_report
-from analysis.results import PERSON, Analysis
+from analysis.results import Analysis
 
 RESULTS = "results.json"
 REPORT = "report.html"
@@ -106,6 +109,11 @@ def figures(analysis: Analysis) -> dict[str, Draw]:
         fit = analysis.psychometric
         known = analysis.test[analysis.test["strength_gap"].notna()]
         found["psychometric"] = lambda theme: psychometric_figure(known, fit, labels, theme)
+    if analysis.multiverse is not None:
+        ways = analysis.multiverse.table
+        found["multiverse"] = lambda theme: multiverse_figure(ways, labels, theme)
+    if analysis.programme is not None:
+        found |= {f"programme_{one.name}": one.draw for one in analysis.programme.drawings}
     return found
 
 
@@ -115,6 +123,8 @@ def _write(analysis: Analysis, folder: Path, track: Track) -> None:
     (folder / "tables").mkdir()
     for name, table in analysis.tables().items():
         table.to_csv(folder / "tables" / f"{name}.csv", index=False, lineterminator="\n")
+        if len(table) <= MOST_ROWS:
+            (folder / "tables" / f"{name}.tex").write_text(latex(table, name), encoding="utf-8")
     (folder / "figures").mkdir()
     pictures = {}
     drawn = figures(analysis)

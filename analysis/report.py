@@ -9,13 +9,17 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from analysis.formatting import FILTERS, between, points
+from analysis.programmes.base import cell, say
 
 TEMPLATE = "report.html.j2"
+MOST_ROWS = 40
+"""Longer tables are cut in the page; the files beside it have them whole."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,20 @@ def render_report(results: Mapping[str, Any], pictures: Mapping[str, Picture]) -
     Parameters
     ----------
     results : what ``results.json`` holds.
-    pictures : figures by name (``accuracy``, ``items``, ``response_times``, ``psychometric``);
-        those that are missing are left out.
+    pictures : figures by name (``accuracy``, ``items``, ``response_times``, ``psychometric``,
+        ``multiverse``, and ``programme_…``); those that are missing are left out.
     """
+    labels = {entry["name"]: entry["label"] for entry in results["design"]["conditions"]}
+    return (
+        _environment()
+        .get_template(TEMPLATE)
+        .render(**results, pictures=pictures, labels={**results["plan"]["labels"], **labels})
+    )
+
+
+@cache
+def _environment() -> Environment:
+    """The templates, read once."""
     environment = Environment(
         loader=PackageLoader("analysis"),
         autoescape=select_autoescape(["html", "j2"]),
@@ -53,11 +68,15 @@ def render_report(results: Mapping[str, Any], pictures: Mapping[str, Picture]) -
         lstrip_blocks=True,
     )
     environment.filters.update(FILTERS)
-    environment.globals.update(between=between, points=points)
-    labels = {entry["name"]: entry["label"] for entry in results["design"]["conditions"]}
-    return environment.get_template(TEMPLATE).render(
-        **results, pictures=pictures, labels={**results["plan"]["labels"], **labels}
+    environment.filters["sentence"] = _sentence
+    environment.globals.update(
+        between=between, points=points, cell=cell, say=say, most_rows=MOST_ROWS
     )
+    return environment
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "." if text else ""
 
 
 def _address(svg: bytes) -> str:

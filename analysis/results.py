@@ -6,8 +6,6 @@ dictionary that JSON can hold (``results.json``). The report prints numbers from
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,18 +13,42 @@ import numpy as np
 import pandas as pd
 
 from analysis.accuracy import BOOTSTRAP_RESAMPLES, Accuracy, accuracy_by_condition
+from analysis.beside import beside
 from analysis.clustered_logit import NotEstimable
 from analysis.concepts import KEYS, concept_scores
+from analysis.contents import (
+    PERSON,
+    comparison_rows,
+    dataset_content,
+    design_content,
+    plain,
+    plan_content,
+)
 from analysis.dataset import Dataset
-from analysis.differences import METHODS, ONE_WAY, TWO_WAY, Differences, compare_conditions
+from analysis.differences import METHODS, TWO_WAY, Differences, compare_conditions
 from analysis.exclusions import Exclusions, apply_exclusions
+from analysis.multiverse import Multiverse, multiverse
+from analysis.programmes.base import Programme, Section
+from analysis.programmes.registry import recognise, run_programme
 from analysis.progress import Track, no_track
 from analysis.psychometric import Psychometric, fit_psychometric
 from analysis.response_times import ResponseTimes, response_times
 
 FORMAT_VERSION = 1
-PERSON = "participant"
+STEPS = (
+    "exclusions",
+    "accuracy",
+    "differences",
+    "response times",
+    "strengths",
+    "concepts",
+    "programme",
+    "further questions",
+    "other exclusions",
+)
 CONFIRMATORY, EXPLORATORY = "confirmatory", "exploratory"
+WITHOUT_RIGHT_ANSWERS = ("plausibility",)
+"""Programmes whose answers are neither right nor wrong."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +59,9 @@ class Analysis:
     ----------
     results : what ``results.json`` holds.
     test : answered test trials of the people who count.
-    exclusions, accuracy, differences, times, psychometric : as the modules gave them; none where
-        there was nothing to compute.
+    exclusions, accuracy, differences, times, psychometric, programme, multiverse : as the modules
+        gave them; none where there was nothing to compute.
+    beside : further exploratory sections.
     concepts, items : accuracy by concept of an atlas, and by item.
     """
 
@@ -49,6 +72,9 @@ class Analysis:
     differences: Differences | None
     times: ResponseTimes | None
     psychometric: Psychometric | None
+    programme: Programme | None
+    multiverse: Multiverse | None
+    beside: tuple[Section, ...]
     concepts: pd.DataFrame
     items: pd.DataFrame
 
@@ -65,8 +91,13 @@ class Analysis:
             "response_times": self.times.table if self.times else None,
             "response_time_differences": self.times.differences if self.times else None,
             "psychometric": self.psychometric.table if self.psychometric else None,
+            "multiverse": self.multiverse.table if self.multiverse else None,
             "concepts": self.concepts,
         }
+        found |= {section.name: section.table for section in self.beside}
+        if self.programme is not None:
+            own = self.programme.tables().items()
+            found |= {f"{self.programme.name}_{name}": table for name, table in own}
         return {name: table for name, table in found.items() if table is not None and len(table)}
 
 
@@ -81,9 +112,9 @@ def analyze_dataset(data: Dataset, *, seed: int = 0, track: Track = no_track) ->
     rng = np.random.default_rng(seed)
     steps = iter(
         track(
-            ("exclusions", "accuracy", "differences", "response times", "strengths", "concepts"),
+            STEPS,
             "analysing",
-            6,
+            len(STEPS),
         )
     )
     next(steps)
@@ -121,6 +152,35 @@ def analyze_dataset(data: Dataset, *, seed: int = 0, track: Track = no_track) ->
     next(steps)
     concepts = concept_scores(test, plan.level)
     items = _by_item(test, item)
+    # Each further part has a random stream of its own: adding one never changes another.
+    next(steps)
+    recognised = recognise(data.paradigm, shown)
+    programme = None
+    if recognised is not None and len(shown):
+        programme = run_programme(
+            recognised,
+            shown if recognised.known.name in WITHOUT_RIGHT_ANSWERS else test,
+            notes,
+            cluster=PERSON,
+            rng=np.random.default_rng([seed, 1]),
+            order=order or None,
+            reference=plan.reference,
+            level=plan.level,
+            labels={name: plan.label(name) for name in order},
+        )
+    next(steps)
+    further = beside(
+        data,
+        test,
+        exclusions,
+        order=order,
+        item=item,
+        rng=np.random.default_rng([seed, 2]),
+        sessions=programme is None or programme.name != "meta_predictor",
+        notes=notes,
+    )
+    next(steps)
+    other, why_no_multiverse = _multiverse(data, exclusions, order, item, seed)
     next(steps, None)
 
     if differences is not None:
@@ -128,15 +188,15 @@ def analyze_dataset(data: Dataset, *, seed: int = 0, track: Track = no_track) ->
     status = CONFIRMATORY if plan.confirmatory else EXPLORATORY
     results = {
         "format_version": FORMAT_VERSION,
-        "dataset": _dataset(data, test, unanswered),
+        "dataset": dataset_content(data, test, unanswered),
         "settings": {
             "seed": seed,
             "level": plan.level,
             "alpha": plan.alpha,
             "n_resamples": BOOTSTRAP_RESAMPLES,
         },
-        "plan": _plan(data),
-        "design": _design(test, order, item, data),
+        "plan": plan_content(data),
+        "design": design_content(test, order, item, data),
         "exclusions": {
             "method": "criteria of the study file in order; the first that is not met counts",
             "flow": exclusions.flow,
@@ -161,7 +221,7 @@ def analyze_dataset(data: Dataset, *, seed: int = 0, track: Track = no_track) ->
             "methods": METHODS,
             "correction": "Holm" if plan.correction != "none" else "none",
             "reference": differences.reference,
-            "comparisons": _comparisons(differences, plan.alpha, plan.correction),
+            "comparisons": comparison_rows(differences, plan.alpha, plan.correction),
             "overall": differences.overall,
             "everyone": None if everyone is None else everyone.primary(),
             "warnings": list(differences.warnings),
@@ -190,6 +250,24 @@ def analyze_dataset(data: Dataset, *, seed: int = 0, track: Track = no_track) ->
             "n_participants": psychometric.n_participants,
         },
         "why_no_function": no_function,
+        "programme": None
+        if programme is None or recognised is None
+        else {"status": EXPLORATORY, "recognised_by": recognised.why, **programme.content()},
+        "beside": {
+            "status": EXPLORATORY,
+            "sections": [section.content() for section in further],
+        },
+        "multiverse": None
+        if other is None
+        else {
+            "status": EXPLORATORY,
+            "method": "the confirmatory comparison with the criteria as declared, without each of "
+            "them, in every subset, and moved to where they exclude the worst tenth or quarter",
+            "summary": other.summary,
+            "universes": other.table,
+            "notes": list(other.notes),
+        },
+        "why_no_multiverse": why_no_multiverse,
         "concepts": concepts[[*KEYS, "score", "n"]],
         "concept_scores": {
             "status": EXPLORATORY,
@@ -206,24 +284,12 @@ def analyze_dataset(data: Dataset, *, seed: int = 0, track: Track = no_track) ->
         differences,
         times,
         psychometric,
+        programme,
+        other,
+        tuple(further),
         concepts,
         items,
     )
-
-
-def plain(value: Any) -> Any:
-    """The same as lists, dictionaries, text and numbers; what is no number becomes null."""
-    if isinstance(value, pd.DataFrame):
-        return [plain(row) for row in value.to_dict("records")]
-    if isinstance(value, Mapping):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(inner) for inner in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return None if value is pd.NA else value
 
 
 def _compare(
@@ -253,15 +319,19 @@ def _compare(
         return None, f"No comparison: {problem}."
 
 
-def _comparisons(differences: Differences, alpha: float, correction: str) -> list[dict[str, Any]]:
-    """The rows, with the verdict on those of the declared test."""
-    rows = plain(differences.table)
-    for row in rows:
-        row["primary"] = row["method"] in (TWO_WAY, ONE_WAY)
-        p = row["p"] if correction == "none" else row["p_holm"]
-        row["p_judged"] = p
-        row["claim"] = bool(row["primary"] and p is not None and p < alpha)
-    return list(rows)
+def _multiverse(
+    data: Dataset, exclusions: Exclusions, order: list[str], item: str | None, seed: int
+) -> tuple[Multiverse | None, str]:
+    """The comparison under other exclusions, or why there is none."""
+    try:
+        return (
+            multiverse(
+                data, exclusions, rng=np.random.default_rng([seed, 3]), item=item, order=order
+            ),
+            "",
+        )
+    except NotEstimable as problem:
+        return None, f"Other exclusions were not tried: {problem}."
 
 
 def _psychometric(test: pd.DataFrame, level: float) -> tuple[Psychometric | None, str]:
@@ -293,53 +363,3 @@ def _by_item(test: pd.DataFrame, item: str | None) -> pd.DataFrame:
         accuracy=("correct", "mean"), n=("correct", "size"), n_participants=(PERSON, "nunique")
     )
     return table.reset_index().rename(columns={item: "item"})
-
-
-def _dataset(data: Dataset, test: pd.DataFrame, unanswered: int) -> dict[str, Any]:
-    phases = data.trials["phase"].value_counts().sort_index()
-    return {
-        "name": data.name,
-        "title": data.title,
-        "paradigm": data.paradigm,
-        "study_hash": data.study_hash,
-        "simulated": data.simulated,
-        "n_participants": len(data.participants),
-        "rows_read": data.rows_read,
-        "rows_repeated": data.repeated,
-        "rows_by_phase": {str(name): int(count) for name, count in phases.items()},
-        "n_unanswered": unanswered,
-        "n_answers": len(test),
-        "files": dict(data.files),
-    }
-
-
-def _plan(data: Dataset) -> dict[str, Any]:
-    plan = data.plan
-    return {
-        "declared": plan.declared,
-        "confirmatory": plan.confirmatory,
-        "formula": plan.formula,
-        "method": plan.method,
-        "correction": plan.correction,
-        "reference": plan.reference,
-        "n_participants": plan.n_participants,
-        "notes": plan.notes,
-        "labels": {name: label for name, label in plan.conditions if label},
-    }
-
-
-def _design(
-    test: pd.DataFrame, order: list[str], item: str | None, data: Dataset
-) -> dict[str, Any]:
-    per_person = test.groupby(PERSON).size()
-    varies = test.groupby(PERSON)["condition"].nunique()
-    options = [float(n) for n in test["n_options"].dropna().unique()] if "n_options" in test else []
-    return {
-        "conditions": [{"name": name, "label": data.plan.label(name)} for name in order],
-        "within": bool((varies > 1).any()),
-        "n_items": int(test[item].nunique()) if item else None,
-        "n_options": int(options[0]) if len(options) == 1 else None,
-        "answers_median": float(per_person.median()) if len(per_person) else None,
-        "answers_min": int(per_person.min()) if len(per_person) else None,
-        "answers_max": int(per_person.max()) if len(per_person) else None,
-    }

@@ -42,6 +42,7 @@ Task = Literal["m_afc", "oddity"]
 LARGEST = 12.0
 """d′ is sought up to here; beyond it no task makes an error."""
 HALVINGS = 60
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(160)
 ODDITY_CHOICES = (3, 4)
 
 
@@ -81,12 +82,11 @@ def proportion_correct(d_prime: ArrayLike, *, task: Task, n_options: int) -> Flo
         u = np.linspace(-9.0, 9.0, 721)
         values = _density(u) * special.ndtr(u + d) ** (n_options - 1)
         return np.asarray(values.sum(axis=-1) * (u[1] - u[0]))
-    nodes, weights = np.polynomial.legendre.leggauss(160)
     shift = d * np.sqrt(1 - 1 / n_options)
     half = (shift + 9.0) / 2
-    t = half * (nodes + 1)
+    t = half * (NODES + 1)
     values = (_density(t - shift) + _density(t + shift)) * _largest(t, n_options)
-    return np.asarray((values * weights * half).sum(axis=-1))
+    return np.asarray((values * WEIGHTS * half).sum(axis=-1))
 
 
 def d_prime(proportion: ArrayLike, *, task: Task, n_options: int) -> Floats:

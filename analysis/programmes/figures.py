@@ -5,6 +5,7 @@ Raw people (or tasks, or drawings) are always visible; intervals are explained i
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -142,6 +143,46 @@ def row_figure(
     if percent:
         axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     axes.set_xlabel(x_label)
+    return figure
+
+
+def multiverse_figure(
+    ways: pd.DataFrame, labels: Mapping[str, str], theme: Theme = LIGHT, *, most: int = 24
+) -> Figure:
+    """The difference under each way to exclude people, the declared one on top.
+
+    Parameters
+    ----------
+    ways : one row a way and condition: ``universe``, ``declared``, ``condition``, ``difference``,
+        ``low``, ``high``.
+    most : so many ways are drawn at most.
+    """
+    names = list(dict.fromkeys(ways["universe"]))[:most]
+    conditions = [name for name in labels if name in set(ways["condition"])]
+    figure, axes = start_axes(theme, 1, width=PAGE_IN)
+    figure.set_figheight(0.9 + 0.24 * len(names) * max(1.0, 0.5 * len(conditions)))
+    step = SPREAD / max(len(conditions), 1)
+    axes.axvline(0.0, color=theme.ink_soft, lw=0.8, ls=(0, (4, 3)), zorder=1)
+    for place, condition in enumerate(conditions):
+        own = ways[(ways["condition"] == condition) & ways["universe"].isin(names)]
+        shift = (place - (len(conditions) - 1) / 2) * step
+        at = own["universe"].map({name: row for row, name in enumerate(names)}) + shift
+        colour = theme.colour(list(labels).index(condition))
+        axes.hlines(at, own["low"], own["high"], color=colour, lw=1.2, zorder=3)
+        for declared, marker, size in ((True, "D", 30), (False, "o", 16)):
+            rows = (own["declared"] == declared).to_numpy()
+            axes.scatter(
+                own["difference"][rows], at[rows], s=size, marker=marker, color=colour,
+                edgecolor=theme.ink if declared else theme.ground, lw=0.8, zorder=5,
+                label=labels[condition] if declared else None,
+            )  # fmt: skip
+    axes.set_yticks(range(len(names)), [textwrap.shorten(name, 44) for name in names], fontsize=7)
+    axes.set_ylim(len(names) - 0.5, -0.6)
+    axes.grid(axis="y", visible=False)
+    axes.grid(axis="x", color=theme.line, lw=0.6, zorder=0)
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=""))
+    axes.set_xlabel("Difference, percentage points")
+    _legend(figure, axes, theme, len(conditions))
     return figure
 
 

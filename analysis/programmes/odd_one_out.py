@@ -60,8 +60,8 @@ def odd_one_out_study(
     ...     "item": np.tile(np.repeat(["shape", "flip"], 10), 8), "n_options": 4})
     >>> trials["correct"] = (trials["item"] == "shape").astype(int)
     >>> found = odd_one_out_study(trials, cluster="participant", rng=rng, n_resamples=100)
-    >>> found["overall"][["accuracy", "n_good"]].values.tolist()
-    [[0.5, 1.0]]
+    >>> found.to_frame()[["average", "accuracy", "n_good"]].values.tolist()
+    [['tasks', 0.5, 1], ['rows', 0.5, 1]]
     """
     require_columns(trials, [cluster, task, "correct"])
     notes: list[str] = []

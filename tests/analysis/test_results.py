@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 from analysis.concepts import concept_scores
+from analysis.contents import plain
 from analysis.dataset import from_frames, read_dataset
 from analysis.output import write_analysis
 from analysis.plan import Plan
-from analysis.results import analyze_dataset, plain
+from analysis.results import analyze_dataset
 from analysis.summary import summary_lines
 from tests.analysis.conftest import simulated_trials
 
