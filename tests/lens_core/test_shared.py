@@ -6,6 +6,7 @@ concepts are known: one colour a class, and white, which red foxes and blue have
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -402,3 +403,6 @@ def test_show_tells_the_dead_and_the_rates(atlas: Atlas) -> None:
     said = CliRunner().invoke(cli.show, [str(atlas.root), "--class", "blue"]).output
     assert "shared by all classes: 4 occur, 1 never do" in said
     assert "concepts-" in said
+    told = json.loads(CliRunner().invoke(cli.show, [str(atlas.root), "--json"]).output)
+    units = next(each for each in told["shared"] if each["dictionary"] == "units")
+    assert (units["dead"], len(units["firing_rates"])) == (1, 4)
