@@ -46,3 +46,18 @@ def test_attribution() -> None:
     assert found["forwards"]["rise"] == found["forwards"]["smoothgrad"] == 26
     few, many = found["peak_mb"]["rise"].values()
     assert many < 1.1 * few
+
+
+def test_cost() -> None:
+    found = run("cost.py")
+    stages = {
+        "decode", "encode_views", "encode_crops", "factorize", "maps", "measures", "visualize", "write"
+    }  # fmt: skip
+    assert stages <= found["seconds"].keys()
+    assert min(found["seconds"].values()) > -0.05
+    assert found["bytes"]["by_image"] > 1000
+    plan = found["plan"]
+    assert plan["extrapolated"]
+    total = sum(plan["seconds_a_class"].values())
+    assert total == pytest.approx(plan["seconds_a_class_total"], abs=0.1)
+    assert plan["hours"] == pytest.approx(total * 1000 / 8 / 3600, abs=0.02)
