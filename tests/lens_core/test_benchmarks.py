@@ -51,7 +51,8 @@ def test_attribution() -> None:
 def test_cost() -> None:
     found = run("cost.py")
     stages = {
-        "decode", "encode_views", "encode_crops", "factorize", "maps", "measures", "visualize", "write"
+        "decode", "encode_views", "encode_crops", "factorize", "maps", "measures", "visualize",
+        "write",
     }  # fmt: skip
     assert stages <= found["seconds"].keys()
     assert min(found["seconds"].values()) > -0.05

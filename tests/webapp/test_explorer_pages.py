@@ -266,3 +266,19 @@ assert client.get("/atlas/synthetic/class/0").status_code == 200
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_an_atlas_behind_a_url_is_served_from_a_cache(
+    synthetic_atlas: Atlas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LENS_CACHE", str(tmp_path / "cache"))
+    make_atlas("memory://explorer/served")
+    client = create_explorer_app(["memory://explorer/served"]).test_client()
+    assert client.get("/atlas/served/class/0").status_code == 200
+    picture = "classes/00000/images/0000.webp"
+    for _ in range(2):
+        answer = client.get(f"/atlas/served/files/{picture}")
+        assert answer.data == synthetic_atlas.path(picture).read_bytes()
+    assert [p.name for p in (tmp_path / "cache").rglob("*.webp")] == ["0000.webp"]
+    for wrong in ("classes/00000/images/9999.webp", "classes/../../x.webp", "atlas.json"):
+        assert client.get(f"/atlas/served/files/{wrong}").status_code == 404

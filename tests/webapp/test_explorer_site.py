@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from lens_core.atlas import Atlas, LensError
+from tests.support.atlases import make_atlas
 from tests.support.html import Page
 from webapp.explorer import render
 from webapp.explorer.site import write_site
@@ -91,3 +92,14 @@ def test_a_failure_leaves_the_earlier_site(
         write_site(synthetic_atlas, site)
     assert (site / "index.html").read_bytes() == before
     assert [p.name for p in site.parent.iterdir()] == ["site"]
+
+
+def test_an_atlas_behind_a_url_gives_the_same_site(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LENS_CACHE", str(tmp_path / "cache"))
+    write_site(make_atlas("memory://explorer/synthetic"), tmp_path / "remote")
+    here = {p.relative_to(site): p.read_bytes() for p in site.rglob("*") if p.is_file()}
+    there = tmp_path / "remote"
+    assert {p.relative_to(there): p.read_bytes() for p in there.rglob("*") if p.is_file()} == here
+    assert not (tmp_path / "cache").exists(), "pictures are copied without being kept twice"

@@ -18,7 +18,7 @@ class Library:
 
     Parameters
     ----------
-    atlases : folders, an atlas each.
+    atlases : folders or URLs, an atlas each.
     shelf : a folder whose subfolders (or links) are atlases. It is looked at again when asked, so
         that an atlas put there later, or built anew, shows without a restart.
 
@@ -31,9 +31,9 @@ class Library:
     def __init__(self, atlases: Sequence[str | Path] = (), shelf: str | Path | None = None) -> None:
         self._fixed: dict[str, AtlasBook] = {}
         for path in atlases:
-            folder = Path(path)
-            slug = _free_slug(folder.resolve().name, self._fixed)
-            self._fixed[slug] = AtlasBook(Atlas.open(folder), slug)
+            atlas = Atlas.open(path)
+            slug = _free_slug(_last_name(path), self._fixed)
+            self._fixed[slug] = AtlasBook(atlas, slug)
         self._shelf = Path(shelf) if shelf is not None else None
         self._seen: dict[Path, tuple[int, AtlasBook]] = {}
 
@@ -65,6 +65,12 @@ class Library:
             return None
         self._seen[folder] = (changed, book)
         return book
+
+
+def _last_name(place: str | Path) -> str:
+    if "://" in str(place):
+        return str(place).rstrip("/").rpartition("/")[2]
+    return Path(place).resolve().name
 
 
 def _free_slug(name: str, taken: dict[str, AtlasBook]) -> str:

@@ -115,11 +115,10 @@ def blueprint(library: Library) -> Blueprint:
         book = _book(library, slug)
         if not (path.startswith(("classes/", "shared/")) and path.endswith(".webp")):
             abort(404)
-        # Read here and not sent as a file, since an atlas need not lie on this machine.
-        file = safe_join("", path)
-        if file is None or not book.atlas.exists(file):
+        if safe_join("", path) is None or not book.atlas.exists(path):
             abort(404)
-        answer = send_file(book.atlas.path(file).resolve(), mimetype="image/webp")
+        # An atlas need not lie on this machine; then this is a copy that is kept here.
+        answer = send_file(book.atlas.path(path).resolve(), mimetype="image/webp")
         answer.headers["Cache-Control"] = _caching(book)
         return answer
 
