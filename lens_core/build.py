@@ -117,9 +117,8 @@ def build_atlas(
     plan = Plan(at, writer.dictionaries, settings, root, spectrum, shared)
     build_classes(executor, plan, writer, todo, track, note)
     class_ids = [folder.class_id for folder in folders]
-    done = [writer.load_class(class_id) for class_id in class_ids]
     close_shared(
-        plan, done, writer, lambda: spectrum or spectrum_of(main, folders, settings), track
+        plan, class_ids, writer, lambda: spectrum or spectrum_of(main, folders, settings), track
     )
     similar = similar_concepts(writer.load_class, class_ids, dictionaries)
     writer.write_table("similar", similar)

@@ -48,7 +48,7 @@ Array = NDArray[np.float64]
 
 def close_shared(
     plan: Plan,
-    classes: Sequence[AtlasClass],
+    class_ids: Sequence[int],
     writer: AtlasWriter,
     spectrum: Callable[[], Spectrum],
     track: Track,
@@ -57,8 +57,8 @@ def close_shared(
 
     Parameters
     ----------
-    classes
-        All of them, finished, in the atlas's order.
+    class_ids
+        All classes, finished, in the atlas's order.
     spectrum
         Asked for visualizations that are not there yet.
     """
@@ -68,7 +68,7 @@ def close_shared(
                 info,
                 plan.shared[info.id],
                 plan.classifiers[info.layer],
-                classes,
+                class_ids,
                 plan.settings,
                 writer,
                 spectrum,
@@ -80,25 +80,28 @@ def _close(
     info: DictionaryInfo,
     basis: Factorization,
     classifier: Classifier,
-    classes: Sequence[AtlasClass],
+    ids: Sequence[int],
     settings: BuildSettings,
     writer: AtlasWriter,
     spectrum: Callable[[], Spectrum],
     track: Track,
 ) -> None:
-    found = _Found(len(basis.dictionary), len(classes), settings.strongest_crops)
-    for place, one in enumerate(track(classes, f"{info.id}: all classes", len(classes))):
+    found = _Found(len(basis.dictionary), len(ids), settings.strongest_crops)
+    n_images = 0
+    for place, class_id in enumerate(track(ids, f"{info.id}: all classes", len(ids))):
+        # Loaded anew in each round: a class keeps the tables that it was asked for.
+        one = writer.load_class(class_id)
         found.add(place, one, info.id)
+        n_images += one.info.n_images
     alive = np.flatnonzero(found.firing > 0)
     names = row_names(info.id, basis, alive.tolist())
     rows = basis.dictionary.cpu().double().numpy()[alive]
     per_image = _boxes(classifier, settings)
-    n_crops = sum(one.info.n_images for one in classes) * len(per_image)
-    ids = [one.info.id for one in classes]
+    n_crops = n_images * len(per_image)
     looks = _visualize(
         info, basis, classifier, alive, names, found, settings, writer, spectrum, track
     )
-    strongest = _strongest(info, classes, found, per_image, writer, track)
+    strongest = _strongest(info, ids, found, per_image, writer, track)
     rates = found.firing / max(n_crops, 1)
     places = image_positions(_unit(rows), settings.seed)
     concepts = tuple(
@@ -126,7 +129,7 @@ def _close(
         {
             "firing_rates": rates,
             "importances": found.importances,
-            "maps": _maps(info, classes, found, alive),
+            "maps": _maps(info, ids, found, alive, writer),
         },
     )
     writer.write_file(f"shared/{info.id}.json", pretty_json(shared.model_dump(mode="json")))
@@ -179,7 +182,7 @@ def _boxes(classifier: Classifier, settings: BuildSettings) -> Array:
 
 def _strongest(
     info: DictionaryInfo,
-    classes: Sequence[AtlasClass],
+    ids: Sequence[int],
     found: _Found,
     boxes: Array,
     writer: AtlasWriter,
@@ -187,24 +190,24 @@ def _strongest(
 ) -> dict[int, tuple[CropPlace, ...]]:
     """The strongest crops of each row; a crop that several rows share is one picture."""
     places: dict[tuple[int, int], CropPlace] = {}
-    for number, one in enumerate(track(classes, f"{info.id}: crops", len(classes))):
-        wanted = np.unique(found.crops[found.owners == number])
-        pictures = one.images["picture"] if len(wanted) else None
-        for crop in wanted.tolist():
-            assert pictures is not None
-            image, box = str(pictures.iloc[crop // len(boxes)]), boxes[crop % len(boxes)]
-            name = f"{folder_of(info.id)}/pictures/crop-{one.info.id:05d}-{crop}.webp"
+    for number, class_id in enumerate(track(ids, f"{info.id}: crops", len(ids))):
+        wanted = np.unique(found.crops[found.owners == number]).tolist()
+        one = writer.load_class(class_id)
+        for crop in wanted:
+            image = str(one.images["picture"].iloc[crop // len(boxes)])
+            box = boxes[crop % len(boxes)]
+            name = f"{folder_of(info.id)}/pictures/crop-{class_id:05d}-{crop}.webp"
             if writer.has_file(name):
                 writer.read_file(name)
             else:
                 with Image.open(one.path(image)) as display:
                     writer.write_picture(name, crop_picture(display.convert("RGB"), box))
             places[number, crop] = CropPlace(
-                class_id=one.info.id,
+                class_id=class_id,
                 crop=crop,
                 value=0.0,
                 picture=name,
-                image=f"{writer.class_dir(one.info.id)}/{image}",
+                image=f"{writer.class_dir(class_id)}/{image}",
                 box=(float(box[0]), float(box[1]), float(box[2]), float(box[3])),
             )
     return {
@@ -221,16 +224,18 @@ def _strongest(
 
 def _maps(
     info: DictionaryInfo,
-    classes: Sequence[AtlasClass],
+    ids: Sequence[int],
     found: _Found,
     alive: NDArray[np.int64],
+    writer: AtlasWriter,
 ) -> NDArray[np.float16]:
     """Maps (n_living, s, h, w) of the strongest crops' images, 0 where there are no more."""
     maps = np.zeros((len(alive), found.values.shape[1], *info.map_shape), np.float16)
-    for number, one in enumerate(classes):
+    for number, class_id in enumerate(ids):
         living, place = np.nonzero(found.owners[alive] == number)
         if not len(living):
             continue
+        one = writer.load_class(class_id)
         own = one.array(f"{info.id}/strongest_rows")
         at = np.searchsorted(own, alive[living])
         crop = found.crops[alive[living], place]
