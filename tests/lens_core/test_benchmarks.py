@@ -15,9 +15,9 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 pytestmark = pytest.mark.slow
 
 
-def run(script: str) -> dict[str, Any]:
+def run(script: str, timeout_s: float = 120) -> dict[str, Any]:
     command = [sys.executable, str(BENCHMARKS / script), "--quick", "--threads", "1"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
@@ -62,3 +62,21 @@ def test_cost() -> None:
     total = sum(plan["seconds_a_class"].values())
     assert total == pytest.approx(plan["seconds_a_class_total"], abs=0.1)
     assert plan["hours"] == pytest.approx(total * 1000 / 8 / 3600, abs=0.02)
+
+
+def test_recovery() -> None:
+    """Concepts recover what interventions show; what knows nothing of the classifier does not."""
+    found = run("recovery.py", timeout_s=600)
+    assert found["accuracy"] > 0.6, "the classifier has learned something"
+    assert found["effects"]["Ulmaceae"]["label"] > 0.2, "and uses the label"
+    assert found["bias_found"], "NMF has an important concept on the label"
+    assert found["best_auc"] > 0.8
+    assert found["auc"]["nmf"]["gradient_input"] > 0.75
+    for own in found["auc"].values():
+        assert 0.38 < own["shuffled"] < 0.62
+    label, chance = found["table"]["label"]["nmf"], found["table"]["label"]["chance"]
+    assert label["iou"] > 3 * chance["iou"]
+    assert label["pointing"] > 3 * chance["pointing"]
+    assert found["table"]["margin"]["kmeans"] is None, "no gradient, no fine maps"
+    assert found["layers"]["label"] != found["layers"]["margin"]
+    assert {"ace", "tcav"} <= found["auc_by_place"].keys()

@@ -56,8 +56,8 @@ def check(activations: Tensor, dictionary: Tensor, ridge: float) -> Tensor:
     cotangent = torch.randn(codes.shape, generator=generator, dtype=torch.float64)
     codes.backward(cotangent)  # type: ignore[no-untyped-call]
     for x, function in (
-        (a, lambda v: nnls(v, dictionary, ridge, 20000, 1e-15)),
-        (w, lambda v: nnls(activations, v, ridge, 20000, 1e-15)),
+        (a, lambda v: nnls(v, dictionary, ridge, 5000, 1e-13)),
+        (w, lambda v: nnls(activations, v, ridge, 5000, 1e-13)),
     ):
         assert x.grad is not None
         numeric = differences(function, x.detach(), cotangent)
@@ -162,7 +162,7 @@ class PreciseLasso(DictionaryLearning):
     def encode(self, activations: Tensor) -> Tensor:
         scale, w = self.state["scale"], self.dictionary
         shift = torch.linalg.solve(w @ w.T, torch.full((len(w),), self.alpha, dtype=w.dtype)) @ w
-        return nnls(activations / scale - shift, w, 0.0, 20000, 1e-15) * scale
+        return nnls(activations / scale - shift, w, 0.0, 5000, 1e-13) * scale
 
 
 def made(name: str, activations: Tensor) -> Factorization:
