@@ -82,11 +82,12 @@ def build_two_afc(request: BuildRequest, track: Track = no_track) -> Study:
 
 def default_conditions(atlases: Sequence[Atlas]) -> tuple[Condition, ...]:
     """A condition for each basis, over all its layers; for each dictionary where that is not
-    one dictionary a layer."""
+    one dictionary a layer. Divisions of concepts are asked about only where a study names them."""
     by_basis: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for atlas in atlases:
         for dictionary in atlas.dictionaries:
-            by_basis[dictionary.basis][dictionary.id] = dictionary.layer
+            if not dictionary.depth:
+                by_basis[dictionary.basis][dictionary.id] = dictionary.layer
     one_a_layer = all(len(set(layers.values())) == len(layers) for layers in by_basis.values())
     if one_a_layer:
         return tuple(

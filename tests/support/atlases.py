@@ -27,6 +27,8 @@ from lens_core.atlas import (
 )
 
 GRID = 4
+EARLIER, EARLIEST = "concepts~early", "concepts~early~earliest"
+"""Dictionaries of parts of concepts, and of parts of these."""
 PICTURE_PX = 96
 NAMES = ("ant", "bee", "cricket", "dragonfly", "earwig", "firefly", "grasshopper", "hornet")
 
@@ -38,12 +40,18 @@ def make_atlas(
     n_images: int = 24,
     seed: int = 0,
     units: bool = True,
+    divided: bool = False,
 ) -> Atlas:
-    """Write an atlas of ``n_classes`` made-up classes and open it."""
+    """Write an atlas of ``n_classes`` made-up classes and open it.
+
+    If ``divided``, concept 0 of each class has three parts and part 0.1 has two.
+    """
     labels = tuple(_name(i) for i in range(n_classes))
     dictionaries = [_dictionary("concepts", n_concepts)]
     if units:
         dictionaries.append(_dictionary("units", n_concepts))
+    if divided:
+        dictionaries += [_division(EARLIER, "concepts", 1), _division(EARLIEST, EARLIER, 2)]
     writer = AtlasWriter(
         path,
         title="Synthetic insects",
@@ -82,6 +90,47 @@ def _dictionary(basis: str, n_concepts: int) -> DictionaryInfo:
         n_channels=2 * n_concepts,
         map_shape=(GRID, GRID),
     )
+
+
+def _division(name: str, parent: str, depth: int) -> DictionaryInfo:
+    whole = _dictionary("concepts", 2 * GRID)
+    layer = name.rpartition("~")[2]
+    return whole.model_copy(
+        update={"id": name, "layer": layer, "parent": parent, "depth": depth, "fitted_on": "maps"}
+    )
+
+
+def _parts(
+    whole: ConceptInfo, maps: NDArray[np.float32], values: NDArray[np.float64]
+) -> tuple[list[ConceptInfo], dict[str, NDArray[np.generic]]]:
+    """Parts of the first concept that are alike: what is shown of them is not."""
+    arrays: dict[str, NDArray[np.generic]] = {}
+    concepts = []
+    shares = {EARLIER: (0.5, 0.3, -0.05), EARLIEST: (0.7, 0.2)}
+    for dictionary, parent in ((EARLIER, whole.id), (EARLIEST, f"{whole.id}.1")):
+        count = len(shares[dictionary])
+        rows = [0] * count
+        arrays[f"{dictionary}/dictionary"] = np.eye(count, 2 * GRID, dtype=np.float32)
+        arrays[f"{dictionary}/crop_values"] = values[:, rows].astype(np.float32)
+        arrays[f"{dictionary}/image_values"] = maps.mean((2, 3))[:, rows]
+        arrays[f"{dictionary}/contributions"] = 0.1 * maps.mean((2, 3))[:, rows]
+        arrays[f"{dictionary}/maps"] = maps[:, rows].astype(np.float16)
+        for row, share in enumerate(shares[dictionary]):
+            concepts.append(
+                whole.model_copy(
+                    update={
+                        "id": f"{parent}.{row}",
+                        "index": row,
+                        "dictionary": dictionary,
+                        "importance": share * whole.importance,
+                        "alignment": (),
+                        "visualization": None,
+                        "parent": parent,
+                        "share_of_parent": share,
+                    }
+                )
+            )
+    return concepts, arrays
 
 
 def _color(class_id: int, index: int, n_concepts: int) -> tuple[int, int, int]:
@@ -171,7 +220,7 @@ def _write_class(
         )
         arrays: dict[str, NDArray[np.generic]] = {}
         concepts: list[ConceptInfo] = []
-        for dictionary in dictionaries:
+        for dictionary in (d for d in dictionaries if not d.depth):
             # Units see the same patches with noise, so that the two bases differ.
             noise = 0.25 if dictionary.basis == "units" else 0.0
             values = np.abs(crop_values + noise * rng.normal(size=crop_values.shape))
@@ -224,6 +273,10 @@ def _write_class(
                     )
                 )
                 rank += int(important)
+        if any(dictionary.depth for dictionary in dictionaries):
+            parts, more = _parts(concepts[0], maps, crop_values)
+            concepts += parts
+            arrays |= more
         out.write_arrays(arrays)
         out.finish(
             ClassInfo(

@@ -66,6 +66,11 @@ class AtlasBook:
         """The dictionary that pages show unless asked for another."""
         return self.atlas.dictionaries[0]
 
+    def root_of(self, dictionary_id: str) -> DictionaryInfo:
+        """The dictionary on whose page another is shown: itself, or what it divides."""
+        dictionary = self.atlas.dictionary(dictionary_id)
+        return dictionary if dictionary.parent is None else self.root_of(dictionary.parent)
+
     def load(self, class_id: int) -> AtlasClass:
         """A class with its tables and arrays."""
         return self.atlas.load_class(class_id)
@@ -181,7 +186,7 @@ class AtlasBook:
             n_concepts=(
                 len(self.shared(main.id).info.concepts) if main.scope == "shared" else len(shown)
             ),
-            layers=tuple(dict.fromkeys(d.layer for d in manifest.dictionaries)),
+            layers=tuple(dict.fromkeys(d.layer for d in manifest.dictionaries if not d.depth)),
             methods=tuple(dict.fromkeys(d.method for d in manifest.dictionaries)),
             input_px=manifest.model.input_px,
             unit_word=unit_word(main),

@@ -207,7 +207,7 @@ def _visualization(info: ClassInfo, entry: ClassEntry, links: Links) -> Picture 
 
 
 def _tabs(book: AtlasBook, class_id: int, links: Links, current: str) -> tuple[DictionaryTab, ...]:
-    dictionaries = book.atlas.dictionaries
+    dictionaries = [d for d in book.atlas.dictionaries if not d.depth]
     if len(dictionaries) < 2:
         return ()
     layers = {d.layer for d in dictionaries}

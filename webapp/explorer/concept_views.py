@@ -8,16 +8,16 @@ import pandas as pd
 
 from lens_core.atlas import ClassEntry, ClassInfo, ClassShare, ConceptInfo
 
-from .book import AtlasBook, dictionary_of, number, plain, title
+from .book import AtlasBook, dictionary_of, number, title
+from .concept_crops import crop_views
 from .links import Links, class_path, concept_path
 from .pages import (
     AlignmentBar,
     ClassShareView,
     ConceptView,
-    CropView,
-    Picture,
     SimilarView,
 )
+from .parts import division_of, parts_view
 
 N_COLORS = 10
 N_SIMILAR = 9
@@ -55,11 +55,13 @@ def concept_view(
         important=concept.important,
         n_crops=concept.n_crops,
         picture=book.visualization(entry, concept, links),
-        crops=_crops(book, entry, concept, links, crops) if crops is not None else (),
+        crops=crop_views(book, entry, concept, links, crops) if crops is not None else (),
         alignment=_alignment(book, entry, concept, links) if full else (),
         similar=_similar(book, entry, concept, links) if full else (),
         page=links.page(concept_path(concept.id)) if book.shared_concept(concept) else None,
         elsewhere=_elsewhere(book, entry, concept, links) if full else (),
+        parts=parts_view(book, entry, concept, links, crops) if crops is not None else None,
+        undivided=full and division_of(book, concept) is not None,
     )
 
 
@@ -89,21 +91,6 @@ def class_shares(
             else links.page(class_path(entry.id, other))
         )
         views.append(ClassShareView(title(entry.name), share.importance, share.prevalence, link))
-    return tuple(views)
-
-
-def _crops(
-    book: AtlasBook, entry: ClassEntry, concept: ConceptInfo, links: Links, table: pd.DataFrame
-) -> tuple[CropView, ...]:
-    views = []
-    for place, name in enumerate(concept.crops):
-        image, box = -1, (0.0, 0.0, 1.0, 1.0)
-        if place < len(concept.crop_rows) and concept.crop_rows[place] < len(table):
-            row = table.iloc[concept.crop_rows[place]]
-            image = int(row["image"])
-            box = (float(row["x0"]), float(row["y0"]), float(row["x1"]), float(row["y1"]))
-        alt = f"Crop {place + 1} that activates {book.label(concept)} of {plain(entry.name)}"
-        views.append(CropView(Picture(links.file(f"{entry.dir}/{name}"), alt), image, box))
     return tuple(views)
 
 

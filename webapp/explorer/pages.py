@@ -55,6 +55,29 @@ class ClassShareView:
 
 
 @dataclass(frozen=True)
+class PartView:
+    """One part of a concept, a concept itself; `row` is its place in the maps of its level."""
+
+    id: str
+    label: str
+    share: float
+    row: int
+    picture: Picture | None
+    crops: tuple[CropView, ...]
+    parts: PartsView | None
+
+
+@dataclass(frozen=True)
+class PartsView:
+    """What a concept is made of, one layer earlier; shares and `rest` total 1."""
+
+    layer: str
+    rest: float
+    items: tuple[PartView, ...]
+    maps: str
+
+
+@dataclass(frozen=True)
 class ConceptView:
     """One concept of a class, as a card and the panel that it opens."""
 
@@ -74,6 +97,8 @@ class ConceptView:
     crops: tuple[CropView, ...] = ()
     alignment: tuple[AlignmentBar, ...] = ()
     similar: tuple[SimilarView, ...] = ()
+    parts: PartsView | None = None
+    undivided: bool = False
     page: str | None = None
     elsewhere: tuple[ClassShareView, ...] = ()
 

@@ -108,11 +108,11 @@ def _write_pages(book: AtlasBook, work: Path, track: Track) -> int:
     for entry in track(book.atlas.classes, "class pages", len(book.atlas.classes)):
         for dictionary in book.atlas.dictionaries:
             other = None if dictionary.id == book.main.id else dictionary.id
-            path = links.class_path(entry.id, other)
-            _write(
-                work / f"{path}.html", render.class_(book, place(path), entry.id, other).encode()
-            )
-            n_pages += 1
+            if not dictionary.depth:  # sub-concepts are shown on the page of what they divide
+                path = links.class_path(entry.id, other)
+                html = render.class_(book, place(path), entry.id, other)
+                _write(work / f"{path}.html", html.encode())
+                n_pages += 1
             for table in tables.TABLES:
                 text = tables.class_table(book, entry.id, dictionary.id, table)
                 _write(work / links.table_path(entry.id, dictionary.id, table), text.encode())

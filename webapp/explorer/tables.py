@@ -32,10 +32,12 @@ def class_table(book: AtlasBook, class_id: int, dictionary: str, table: str) -> 
 
 def _concepts(book: AtlasBook, class_id: int, dictionary: str) -> pd.DataFrame:
     info = book.info(class_id)
-    fields = (
+    fields: tuple[str, ...] = (
         "id", "importance", "sobol_total", "sobol_total_se", "prevalence", "reliability",
         "important", "n_crops",
     )  # fmt: skip
+    if book.atlas.dictionary(dictionary).depth:
+        fields += ("parent", "share_of_parent")
     rows: list[dict[str, object]] = [
         {"part": "concept"} | {name: getattr(concept, name) for name in fields}
         for concept in info.of_dictionary(dictionary)

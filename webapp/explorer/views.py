@@ -69,10 +69,14 @@ def blueprint(library: Library) -> Blueprint:
 
     @pages.get("/atlas/<slug>/class/<int:class_id>")
     @pages.get("/atlas/<slug>/class/<int:class_id>/<dictionary>")
-    def class_(slug: str, class_id: int, dictionary: str | None = None) -> Response:
+    def class_(slug: str, class_id: int, dictionary: str | None = None) -> BaseResponse:
         book = _book(library, slug)
         place = _links(library, book, links.class_path(class_id, dictionary))
         with _missing():
+            if dictionary is not None and book.atlas.dictionary(dictionary).depth:
+                root = book.root_of(dictionary)  # sub-concepts have no page of their own
+                shown = None if root.id == book.main.id else root.id
+                return redirect(place.page(links.class_path(class_id, shown)))
             return _page(class_html(book, place, class_id, dictionary))
 
     @pages.get("/atlas/<slug>/concept/<concept_id>")

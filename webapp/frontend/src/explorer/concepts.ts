@@ -59,23 +59,28 @@ export function startConcepts(data: ClassData): (concept: string) => void {
     startWhere(panel, data, concept);
   });
 
-  const fromAddress = (): void => {
-    const wanted = decodeURIComponent(location.hash.slice(1));
-    select(panels.has(wanted) ? wanted : null);
+  /** The panel that the address names, itself or by a part within it. */
+  const addressed = (): [HTMLElement, string] | null => {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const concept = target?.closest<HTMLElement>("[data-panel]")?.dataset["panel"];
+    return target && concept ? [target, concept] : null;
   };
+  const fromAddress = (): void => select(addressed()?.[1] ?? null);
   window.addEventListener("popstate", fromAddress);
   window.addEventListener("hashchange", fromAddress);
-  const wanted = decodeURIComponent(location.hash.slice(1));
-  select(panels.has(wanted) ? wanted : ([...panels.keys()][0] ?? null));
-  if (panels.has(wanted)) panels.get(wanted)?.scrollIntoView();
+  const wanted = addressed();
+  select(wanted?.[1] ?? [...panels.keys()][0] ?? null);
+  for (let fold = wanted?.[0].closest("details"); fold; fold = fold.parentElement?.closest("details"))
+    fold.open = true;
+  wanted?.[0].scrollIntoView();
   return open;
 }
 
 /** Crops show where the concept is: one when pointed at, all when the button is pressed. */
 function startWhere(panel: HTMLElement, data: ClassData, concept: string): void {
   const info = data.concepts.find((item) => item.id === concept);
-  const address = data.maps;
-  if (!info || !address) return;
+  if (!info || !data.maps) return;
+  const whole = { maps: data.maps, row: info.index };
   const crops = [...panel.querySelectorAll<HTMLElement>(".crop[data-image]")];
   const show = (crop: HTMLElement): void => {
     const picture = crop.querySelector(".picture");
@@ -83,11 +88,12 @@ function startWhere(panel: HTMLElement, data: ClassData, concept: string): void 
     const canvas = document.createElement("canvas");
     canvas.className = "where";
     picture.append(canvas);
+    const { maps: address, row } = partOf(crop) ?? whole;
     loadMaps(address)
       .then((maps) => {
         const box = (crop.dataset["box"] ?? "0 0 1 1").split(" ").map(Number);
         const image = Number(crop.dataset["image"]);
-        drawWhere(canvas, maps, image, info.index, conceptColor(info.css), box as unknown as Box, 4);
+        drawWhere(canvas, maps, image, row, conceptColor(info.css), box as unknown as Box, 4);
       })
       .catch(() => canvas.remove());
   };
@@ -109,6 +115,13 @@ function startWhere(panel: HTMLElement, data: ClassData, concept: string): void 
     });
   }
   panel.querySelector(".panel-crops h4")?.append(button);
+}
+
+/** Where the maps of a sub-concept lie, if the crop is shown for one. */
+function partOf(crop: HTMLElement): { maps: string; row: number } | null {
+  const maps = crop.closest<HTMLElement>("[data-maps]")?.dataset["maps"];
+  const row = crop.closest<HTMLElement>("[data-row]")?.dataset["row"];
+  return maps && row ? { maps, row: Number(row) } : null;
 }
 
 function calm(): boolean {

@@ -71,20 +71,23 @@ function spline(t: number): [number, number, number, number] {
   ];
 }
 
-let loading: Promise<ConceptMaps> | null = null;
+const loading = new Map<string, Promise<ConceptMaps>>();
 
 export function loadMaps(address: string): Promise<ConceptMaps> {
-  loading ??= fetch(address)
+  const known = loading.get(address);
+  if (known) return known;
+  const maps = fetch(address)
     .then((response) => {
       if (!response.ok) throw new Error(`concept maps: ${response.status}`);
       return response.arrayBuffer();
     })
     .then((buffer) => new ConceptMaps(buffer))
     .catch((error: unknown) => {
-      loading = null;
+      loading.delete(address);
       throw error;
     });
-  return loading;
+  loading.set(address, maps);
+  return maps;
 }
 
 /** Dim the picture where the concept is not, and outline where it is. */
