@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
+from collections import deque
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
@@ -34,6 +37,10 @@ if TYPE_CHECKING:
 CLASS = "class.json"
 BUILD = ".build.json"
 """What an unfinished atlas is being built with; decides whether a build may go on."""
+
+_ENCODERS = min(4, os.cpu_count() or 1)
+_ENCODED_AHEAD = 32
+"""Pictures that wait to be written, at most; bounds memory."""
 
 
 class AtlasWriter:
@@ -235,6 +242,8 @@ class ClassWriter:
         self._folder = folder
         self._stage: Stage | None = None
         self._files: dict[str, FileInfo] = {}
+        self._encoders = ThreadPoolExecutor(_ENCODERS)
+        self._encoding: deque[tuple[str, Future[bytes]]] = deque()
 
     def __enter__(self) -> ClassWriter:
         self._stage = self._store.stage(self._folder, CLASS)
@@ -246,6 +255,7 @@ class ClassWriter:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._encoders.shutdown(cancel_futures=True)
         self._open.discard()
 
     @property
@@ -263,9 +273,18 @@ class ClassWriter:
         self._write(f"{name}.parquet", _parquet(table))
 
     def write_picture(self, relative: str, picture: Image, quality: int = 90) -> str:
-        """Write a picture as WebP, without metadata; returns the name it was given."""
-        self._write(relative, _webp(picture, quality))
+        """Write a picture as WebP, without metadata; returns the name it was given.
+
+        It is encoded in the background and must not be changed afterwards.
+        """
+        self._encoding.append((relative, self._encoders.submit(_webp, picture, quality)))
+        if len(self._encoding) > _ENCODED_AHEAD:
+            self._write_encoded()
         return relative
+
+    def _write_encoded(self) -> None:
+        name, data = self._encoding.popleft()
+        self._write(name, data.result())
 
     def _write(self, relative: str, data: bytes) -> None:
         self._open.write(relative, data)
@@ -273,6 +292,8 @@ class ClassWriter:
 
     def finish(self, info: ClassInfo) -> None:
         """Write ``class.json`` and put the class in its place."""
+        while self._encoding:
+            self._write_encoded()
         info = info.model_copy(update={"files": dict(sorted(self._files.items()))})
         self._open.commit(pretty_json(info.model_dump(mode="json")))
 

@@ -139,7 +139,7 @@ class RayExecutor:
                 address=self._address,
                 include_dashboard=False,
                 log_to_driver=False,
-                logging_level=logging.WARNING,
+                logging_level=logging.ERROR,
             )
         except Exception as error:  # Ray's own errors, ConnectionError, ValueError, …
             raise LensError(

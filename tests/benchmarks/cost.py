@@ -18,9 +18,10 @@ stage has to make, it plans a build on GPUs that it has never seen.
     EXTRAPOLATED, not measured: wall-clock seconds of a class on one GPU worker, and hours for all
     classes. Encoding and visualizing take their operations (a step of MACO goes forward and back:
     twice the forward ones) at --tflops a second; decoding takes the processor seconds measured
-    here, spread over the worker's --cores; all else stays as long as it is on this processor,
-    which is an upper bound for what the GPU takes over (factorize, maps, measures). How these
-    grow with the photographs is told by building a third of them, too.
+    here, spread over the worker's --cores, and writing over up to four of them; all else stays as
+    long as it is on this processor, which is an upper bound for what the GPU takes over
+    (factorize, maps, measures). How these grow with the photographs is told by building a third
+    of them, too.
 
     python tests/benchmarks/cost.py [--quick] [--threads N]
         [--images DIR --model SPEC --classes NAME]
@@ -217,7 +218,7 @@ def planned(
         "factorize": grown("factorize", used),
         "maps": max(0.0, grown("maps", used) - grown("encode_views", used)),
         "measures": grown("measures", used),
-        "write": grown("write", used),
+        "write": grown("write", used) / min(4, options.cores),
     }
     total = sum(a_class.values())
     return {
