@@ -163,6 +163,7 @@ def main() -> None:
         made = time.perf_counter()
         scores = Scores(size, world)
         for family in size.families:
+            print(f"{family}: accounts and interventions", file=sys.stderr, flush=True)
             scores.add(family)
     seconds = {"world": made - start, "accounts": time.perf_counter() - made}
     result = summary(scores) | {"quick": options.quick, "threads": options.threads}
