@@ -21,6 +21,7 @@ from lens_core.atlas import (
     Track,
     no_track,
 )
+from lens_core.building.basis import new_method
 from lens_core.building.divide import plan_divisions
 from lens_core.building.explain import LINEAR, NON_LINEAR
 from lens_core.building.one_class import Plan
@@ -155,12 +156,7 @@ def _dictionaries(at: dict[str, Classifier], settings: BuildSettings) -> list[Di
 
 
 def _non_negative(settings: BuildSettings) -> bool:
-    from lens_core.factorization import METHODS
-
-    try:
-        return METHODS[settings.method](settings.concepts).non_negative
-    except ValueError as error:
-        raise LensError(f"--concepts {settings.concepts}: {settings.method}: {error}") from error
+    return new_method(settings.method, settings.concepts, settings).non_negative
 
 
 def _model_info(classifier: Classifier, place: Place) -> ModelInfo:

@@ -56,6 +56,11 @@ _DIR = click.Path(path_type=Path)
 @click.option("--concepts", type=click.IntRange(1, 65536), default=10, show_default=True)
 @click.option("--method", type=click.Choice(METHODS), default="nmf", show_default=True)
 @click.option(
+    "--active",
+    type=click.IntRange(1),
+    help="Concepts that TopK autoencoders keep for each crop.  [default: 4]",
+)
+@click.option(
     "--basis",
     "bases",
     type=click.Choice(["concepts", "units"]),

@@ -11,8 +11,10 @@ from lens_core.building.settings import BuildSettings
 from lens_core.classifier import Activations, Classifier
 from lens_core.factorization import METHODS, Factorization, Units
 from lens_core.factorization.sparse_autoencoder import SparseAutoencoder
+from lens_core.factorization.sparse_codes import BatchTopKSAE, TopKSAE
 from lens_core.images import to_float
 
+_TOP_K = {"topk_sae": TopKSAE, "batch_topk_sae": BatchTopKSAE}
 _POSITIONS_AN_IMAGE = 16
 _RELEVANCE_IMAGES = 64
 
@@ -23,7 +25,26 @@ def new_basis(
     """What the dictionary asks for, not fitted yet."""
     if info.basis == "units":
         return Units(info.n_concepts, relevance(classifier, images, settings))
-    return METHODS[info.method](info.n_concepts, seed=settings.seed)
+    return new_method(info.method, info.n_concepts, settings)
+
+
+def new_method(method: str, n_concepts: int, settings: BuildSettings) -> Factorization:
+    """A factorization by its name, not fitted yet.
+
+    Raises
+    ------
+    LensError
+        The settings say what the method does not take, or it takes no so few concepts.
+    """
+    try:
+        if settings.active is None:
+            return METHODS[method](n_concepts, seed=settings.seed)
+        if method not in _TOP_K:
+            names = " and ".join(_TOP_K)
+            raise LensError(f"--active is for {names}, not for {method}: leave it out")
+        return _TOP_K[method](n_concepts, k=settings.active, seed=settings.seed)
+    except ValueError as error:
+        raise LensError(f"--concepts {n_concepts}: {method}: {error}") from error
 
 
 def fit_basis(basis: Factorization, activations: Tensor, where: str, track: Track) -> None:

@@ -82,6 +82,9 @@ class BuildSettings(Frozen):
     divisions: tuple[Division, ...] = Field(
         (), description="of the first dictionary's concepts, from the output towards the input"
     )
+    active: int | None = Field(
+        None, ge=1, description="values of each activation that TopK autoencoders keep; None: 4"
+    )
     fit_on: Literal["crops", "maps"] = "crops"
     select: Literal["predicted", "labelled"] = "predicted"
     held_out: float = Field(

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from lens_core import crops
 from lens_core.atlas import AtlasWriter, DictionaryInfo, Track
-from lens_core.building.basis import fit_basis, relevance, sampled_positions
+from lens_core.building.basis import fit_basis, new_method, relevance, sampled_positions
 from lens_core.building.collect import ClassImages, collect
 from lens_core.building.settings import BuildSettings
 from lens_core.classifier import Classifier
-from lens_core.factorization import METHODS, Factorization, Units
+from lens_core.factorization import Factorization, Units
 from lens_core.factorization.saving import ABOUT, ARRAYS, from_files, to_files
 from lens_core.images import ClassFolder, to_float
 
@@ -157,7 +157,7 @@ def _rows_of_class(
 
 def _new(info: DictionaryInfo, sample: Sample, settings: BuildSettings) -> Factorization:
     if info.basis == "concepts":
-        return METHODS[info.method](info.n_concepts, seed=settings.seed)
+        return new_method(info.method, info.n_concepts, settings)
     # Units are chosen by mean(A) · relevance, which shall be the mean contribution over classes.
     level = sample.balanced(settings.seed).mean(0)
     mean = sample.contribution / len(sample.counts)

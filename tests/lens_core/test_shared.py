@@ -338,6 +338,26 @@ def test_a_sparse_autoencoder_and_its_dead_concepts(
     assert build_atlas(classifier, images, tmp_path / "b", settings).hash == manifest.hash
 
 
+def test_how_many_concepts_an_autoencoder_keeps(
+    classifier: Classifier, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[object] = []
+    monkeypatch.setattr(
+        shared_fit, "fit_basis", lambda basis, *rest: kept.append(basis.options["k"])
+    )
+    settings = SETTINGS.model_copy(update={"method": "topk_sae", "active": 2})
+    with pytest.raises(RuntimeError, match="before fit"):
+        build_atlas(classifier, images, tmp_path / "a", settings)
+    assert kept == [2]
+    for update, said in (
+        ({"method": "nmf", "active": 2}, "--active is for topk_sae and batch_topk_sae"),
+        ({"method": "topk_sae", "concepts": 3}, "--concepts 3: topk_sae: k must be from 1 to"),
+    ):
+        with pytest.raises(LensError, match=said):
+            build_atlas(classifier, images, tmp_path / "b", SETTINGS.model_copy(update=update))
+    assert not (tmp_path / "b").exists()
+
+
 def test_a_head_that_is_not_linear(model: str, images: Path, tmp_path: Path) -> None:
     bent = load_classifier(f"{model}:bent", device="cpu", precision="float32")
     settings = SETTINGS.model_copy(update={"bases": ("concepts",)})
