@@ -1,10 +1,10 @@
-"""The command ``lens analyze``."""
+"""The commands ``lens analyze`` and ``lens power``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 import click
 
@@ -55,3 +55,102 @@ def analyze(terminal: Terminal, dataset: Path, out: Path, force: bool, seed: int
     for line in summary_lines(analysis.results):
         click.echo(line)
     click.echo(f"report: {target / REPORT}")
+
+
+class Numbers(click.ParamType):  # type: ignore[type-arg]  # no generic before click 8.2
+    """Whole numbers in a list, ``20,40,80``."""
+
+    name = "numbers"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """The numbers, as a tuple."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(int(part) for part in str(value).split(",") if part.strip())
+        except ValueError:
+            self.fail(f"{value!r} is no list of whole numbers such as 20,40,80", param, ctx)
+
+
+@click.command()
+@click.argument("study", type=click.Path(path_type=Path))
+@click.option(
+    "--effect",
+    "effects",
+    multiple=True,
+    required=True,
+    type=float,
+    help="Log odds of the other conditions minus the reference's; may repeat.",
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.option("--people", type=Numbers(), help="Numbers of people analysed, as 20,40,80.")
+@click.option("--items", type=Numbers(), help="Numbers of items a condition; the study's if none.")
+@click.option(
+    "--accuracy", default=0.72, show_default=True, help="Expected in the reference condition."
+)
+@click.option("--power", "wanted", default=0.8, show_default=True, help="Power wanted.")
+@click.option("--width", type=float, help="Width wanted of the difference's interval, as 0.1.")
+@click.option("--loss", default=0.0, show_default=True, help="Share recruited but not analysed.")
+@click.option("--looks", type=Numbers(), help="Numbers of people at which to look and may stop.")
+@click.option(
+    "--spending",
+    default="obrien_fleming",
+    show_default=True,
+    type=click.Choice(["obrien_fleming", "pocock"]),
+    help="How the error is spent over looks.",
+)
+@click.option(
+    "--simulations", default=400, show_default=True, type=click.IntRange(min=20), help="A point."
+)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of chance.")
+@click.option("--force", is_flag=True, help="Replace what the folder holds.")
+@click.pass_obj
+def power(
+    terminal: Terminal,
+    study: Path,
+    effects: tuple[float, ...],
+    out: Path,
+    people: tuple[int, ...] | None,
+    items: tuple[int, ...] | None,
+    accuracy: float,
+    wanted: float,
+    width: float | None,
+    loss: float,
+    looks: tuple[int, ...] | None,
+    spending: Literal["obrien_fleming", "pocock"],
+    simulations: int,
+    seed: int,
+    force: bool,
+) -> None:
+    """How many people does STUDY need? Simulated through its own schedules and analysis.
+
+    Writes power.json, tables/*.csv, figures/power.png and .svg, and report.html.
+    """
+    from analysis.output import require_apart, require_free
+    from analysis.power import SIZES, Asked, describe, open_study, study_power
+    from analysis.power_report import power_content, words, write_power
+
+    require_apart(study, out)
+    require_free(out.absolute(), force=force)
+    opened = open_study(study)
+    asked = Asked(
+        effects=effects,
+        accuracy=accuracy,
+        sizes=people or SIZES,
+        items=items or (None,),
+        n_simulations=simulations,
+        power=wanted,
+        width=width,
+        loss=loss,
+        looks=looks or (),
+        spending=spending,
+        seed=seed,
+    )
+    found = study_power(opened, asked, terminal.track)
+    content = power_content(describe(opened, asked), found.table, found.needed, found.sequential)
+    target = write_power(content, out, force=force)
+    for line in words(content):
+        click.echo(line)
+    click.echo(f"report: {target / 'report.html'}")

@@ -42,13 +42,23 @@ def write_analysis(
     AnalysisError
         If the target holds something else and ``force`` is not given, or cannot be written.
     """
+    return write_folder(out, lambda folder: _write(analysis, folder, track), force=force)
+
+
+def write_folder(out: str | Path, fill: Callable[[Path], None], *, force: bool = False) -> Path:
+    """Make a folder whole or not at all.
+
+    Parameters
+    ----------
+    fill : writes into the folder that it is given.
+    """
     target = Path(out).absolute()
     require_free(target, force=force)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        _write(analysis, partial, track)
+        fill(partial)
         _replace(partial, target)
     except OSError as error:
         raise AnalysisError(

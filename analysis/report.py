@@ -57,6 +57,11 @@ def render_report(results: Mapping[str, Any], pictures: Mapping[str, Picture]) -
     )
 
 
+def render_page(template: str, content: Mapping[str, Any], pictures: Mapping[str, Picture]) -> str:
+    """Another page of the same look."""
+    return _environment().get_template(template).render(**content, pictures=pictures)
+
+
 @cache
 def _environment() -> Environment:
     """The templates, read once."""
