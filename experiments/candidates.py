@@ -112,9 +112,12 @@ def read_universes(
         if not pool.pictures:
             continue
         for dictionary in infos:
+            concepts = a_class.info.of_dictionary(dictionary.id)[:items_per_class]
+            if not concepts:
+                continue  # none of the class's concepts could be divided
             what = "crop_values" if view == "crop" else "image_values"
             values = _values(a_class, f"{dictionary.id}/{what}")[rows]
-            for concept in a_class.info.of_dictionary(dictionary.id)[:items_per_class]:
+            for concept in concepts:
                 item = f"{entry.id:05d}/{concept.id}"
                 rng = generator(seed, "ties", atlas.hash, item)
                 mine = values[:, concept.index]

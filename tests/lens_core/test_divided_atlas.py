@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from experiments.candidates import read_universes
 from lens_core.atlas import Atlas, LensError, verify_atlas
 from lens_core.build import BuildSettings, build_atlas
 from lens_core.building.settings import Division
@@ -138,6 +139,8 @@ def test_concepts_with_too_few_crops_stay_whole(
     assert info.of_dictionary("concepts~3") == ()
     answer = CliRunner().invoke(show, [str(atlas.root), "--class", "blue"])
     assert answer.output.count("not divided: too few crops have it") == 3
+    asked = read_universes(atlas, ["concepts", "concepts~3"], "crop", seed=0)
+    assert {universe.dictionary for universe in asked} == {"concepts"}
 
 
 def test_the_tree_is_printed(atlas: Atlas) -> None:

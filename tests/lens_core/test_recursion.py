@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from experiments.generators.leaves import FAMILIES, draw, sample
 from lens_core.atlas import LensError
-from lens_core.classifier import Classifier, Preprocessing
+from lens_core.classifier import Classifier, Preprocessing, load_classifier
 from lens_core.factorization import METHODS, NMF
 from lens_core.recursion import Concept, derivatives, divide, parts_of, strongest
 
@@ -247,6 +247,26 @@ def test_other_methods_have_parts_too(method: str) -> None:
     parts = divide(Concept(classifier, basis, int(sums.argmax())), pictures, "1", 2)
     assert torch.isfinite(parts.contributions).all()
     assert float(parts.contributions.abs().sum()) > 0
+
+
+def test_a_transformer_whose_layers_give_negative_values_and_a_class_token() -> None:
+    torch.manual_seed(0)
+    vit = load_classifier("timm:test_vit", weights="none", device="cpu", precision="float32")
+    px = vit.preprocessing.input_px
+    pictures = nn.functional.interpolate(some_pictures(12), (px, px))
+    early = vit.at("blocks.2")
+    assert vit.rectified
+    assert early.rectified
+    with torch.no_grad():
+        onward = early.onward(early.activations(pictures), vit)
+        assert torch.allclose(onward, vit.encode(pictures), atol=1e-5)
+    basis = NMF(2)
+    basis.fit(vit.encode(pictures).mean(dim=(2, 3)))
+    values = torch.stack([Concept(vit, basis, k).values(pictures).sum() for k in range(2)])
+    whole = Concept(vit, basis, int(values.argmax()), "mean_of_codes")
+    parts = divide(whole, pictures, "blocks.2", n_concepts=2)
+    assert torch.allclose(parts.parent_values, whole.values(pictures), atol=1e-4)
+    assert torch.isfinite(parts.shares).all()
 
 
 def test_the_strongest_are_those_that_have_it() -> None:
