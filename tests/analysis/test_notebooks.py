@@ -16,6 +16,7 @@ PROGRAMMES = {
     "visualizations": (6, 3),
     "drawings": (6, 3),
     "odd_one_out": (4, 1),
+    "your_own_data": (5, 1),
 }
 """Notebooks with how many tables and figures they show at least."""
 NOTEBOOKS = Path(__file__).parents[2] / "analysis" / "notebooks"
