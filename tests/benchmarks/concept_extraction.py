@@ -14,6 +14,8 @@ what one does to the allocator does not help another, and they take turns.
     The first, with importances from the closed form, as a build has them where the head is linear.
 ``speedup_with_decoding``
     The first from files on, on our side with the forward pass that selects by prediction.
+``speedup_importance``, ``speedup_importance_encoded``
+    Of importances alone, from activations and with the encoding of the photographs.
 ``processor``
     The same ratios of processor time: with --threads 1 they hold on a busy machine too.
 ``error_ratio``
@@ -21,7 +23,6 @@ what one does to the allocator does not help another, and they take turns.
 ``concept_cosine``
     Mean Hungarian cosine of our concepts in both precisions, from one start, run to convergence.
 
-craft-xai imports TensorFlow for a sampler that is not used here: an empty module stands in for it.
 Without craft-xai its figures are null. The model's head must be linear after mean pooling. Without
 --images and --model there are the built-in leaves and an untrained network.
 
@@ -32,23 +33,20 @@ Without craft-xai its figures are null. The model's head must be linear after me
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import multiprocessing
 import statistics
-import sys
 import tempfile
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
+from craft_side import N_DESIGNS, Clock, R, Task, craft, craft_class, patch_px
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
@@ -59,15 +57,14 @@ from lens_core.building.masks import sampled_sobol
 from lens_core.building.settings import BuildSettings
 from lens_core.classifier import load_classifier
 from lens_core.factorization import NMF, relative_error
-from lens_core.images import ClassFolder, find_classes, read_view, to_float
+from lens_core.factorization.nmf import first_factors
+from lens_core.factorization.nmf_products import Products
+from lens_core.factorization.nmf_solvers import iterate, quadratic, squared_norm
+from lens_core.images import ClassFolder, find_classes, to_float
 from lens_core.importance import SobolDesign, sobol_of_contributions
 from lens_core.metrics import matched_cosines
-from lens_core.models.sources import open_source
-from lens_core.models.split import run_until
 from lens_core.spooled import Pictures
 
-R = 10
-N_DESIGNS = 32
 SIDES = ("auto", "float32", "craft", "craft_prepared")
 
 FACTORY = """
@@ -85,20 +82,6 @@ def leafnet():
 """
 
 
-@dataclass(frozen=True)
-class Task:
-    """What every side is told. `layer`, `weight` and `bias` are for the peer."""
-
-    model: str
-    images: Path
-    folder: ClassFolder
-    files: tuple[Path, ...]
-    layer: str
-    weight: Tensor
-    bias: Tensor
-    threads: int
-
-
 class Shortened(ClassFolder):
     """A class's first photographs."""
 
@@ -107,11 +90,6 @@ class Shortened(ClassFolder):
         return super().files()[: self.at_most]
 
     at_most = 10_000
-
-
-def patch_px(side: int) -> int:
-    """CRAFT's 64 at 224, and in proportion."""
-    return round(side * 64 / 224)
 
 
 def reached_by_the_peer(views: Tensor) -> Tensor:
@@ -150,8 +128,9 @@ def ours(task: Task, precision: str) -> Callable[[], dict[str, Any]]:
             classifier.activations(to_float(images.views[i : i + settings.batch]))
             for i in range(0, len(images.views), settings.batch)
         ]
-        codes = [spatial_codes(batch.maps, nmf.dictionary) for batch in said]
         clock.lap("images")
+        codes = [spatial_codes(batch.maps, nmf.dictionary) for batch in said]
+        clock.lap("codes")
         totals = [
             sampled_sobol(
                 classifier, class_id, batch[i : i + 1], values_of[i], nmf.dictionary, design
@@ -174,98 +153,6 @@ def ours(task: Task, precision: str) -> Callable[[], dict[str, Any]]:
         }
 
     return run
-
-
-def craft(task: Task, prepared: bool) -> Callable[[], dict[str, Any]]:
-    """craft-xai's, on our prepared model or on the model as it was loaded."""
-    sys.modules["tensorflow"] = ModuleType("tensorflow")
-    from craft.craft_torch import Craft
-
-    del sys.modules["tensorflow"]  # torch stumbles over a module that is none
-    encoding = (0.0, 0.0)
-    if prepared:
-        classifier = load_classifier(task.model, device="cpu")
-        preprocessing = classifier.preprocessing
-        encode: Callable[[Tensor], Tensor] = classifier.encode
-    else:
-        source = open_source(task.model)
-        preprocessing = source.preprocessing
-        module = source.module.eval()
-        layer = module.get_submodule(task.layer)
-        mean, std = (
-            torch.tensor(values).view(1, -1, 1, 1)
-            for values in (preprocessing.mean, preprocessing.std)
-        )
-
-        def encode(x: Tensor) -> Tensor:
-            return run_until(module, layer, x)
-
-    def g(x: Tensor) -> Tensor:
-        nonlocal encoding
-        start = now()
-        answer = encode(x)
-        encoding = minus(encoding, minus(start, now()))
-        return answer
-
-    def h(maps: Tensor) -> Tensor:
-        return maps.mean(dim=(2, 3)) @ task.weight.T + task.bias
-
-    def run() -> dict[str, Any]:
-        nonlocal encoding
-        encoding = (0.0, 0.0)
-        clock = Clock()
-        views = [read_view(file, preprocessing, 32).model for file in task.files]
-        inputs = to_float(torch.stack(views))
-        if not prepared:
-            inputs = (inputs - mean) / std
-        clock.lap("decode")
-        peer = Craft(
-            g, h, number_of_concepts=R, patch_size=patch_px(inputs.shape[-1]), device="cpu"
-        )
-        _, values, dictionary = peer.fit(inputs)
-        clock.lap("cut and nmf")
-        clock.move("crops", "cut and nmf", encoding)
-        encoding = (0.0, 0.0)
-        importances = peer.estimate_importance(inputs, task.folder.class_id, N_DESIGNS)
-        clock.lap("codes and masks")
-        clock.move("images", "codes and masks", encoding)
-        return {
-            "seconds": clock.laps,
-            "values": torch.from_numpy(values),
-            "dictionary": torch.from_numpy(dictionary),
-            "importances": torch.from_numpy(importances),
-        }
-
-    return run
-
-
-class Clock:
-    """Seconds by stage, on the wall and of the processor."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, tuple[float, float]] = {}
-        self._last = now()
-
-    def lap(self, stage: str) -> None:
-        """End a stage."""
-        here = now()
-        self.laps[stage] = minus(here, self._last)
-        self._last = here
-
-    def move(self, stage: str, out_of: str, seconds: tuple[float, float]) -> None:
-        """Count a part of one stage as another."""
-        self.laps[stage] = seconds
-        self.laps[out_of] = minus(self.laps[out_of], seconds)
-
-
-def now() -> tuple[float, float]:
-    """Wall and processor."""
-    return time.perf_counter(), time.process_time()
-
-
-def minus(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float]:
-    """a − b."""
-    return a[0] - b[0], a[1] - b[1]
 
 
 def serve(connection: Connection, task: Task, side: str) -> None:
@@ -305,7 +192,7 @@ def processes(task: Task, sides: list[str]) -> Iterator[dict[str, Connection]]:
 
 def measure(task: Task, repeats: int) -> dict[str, object]:
     """All figures, medians of runs in turns."""
-    sides = [s for s in SIDES if not s.startswith("craft") or importlib.util.find_spec("craft")]
+    sides = [s for s in SIDES if not s.startswith("craft") or craft_class()]
     laps: dict[str, list[dict[str, tuple[float, float]]]] = {side: [] for side in sides}
     last: dict[str, dict[str, Any]] = {}
     with processes(task, sides) as connections:
@@ -349,8 +236,15 @@ def speedups(laps: dict[str, Laps], clock: int) -> dict[str, float | None]:
         sums = (sum(s[clock] for n, s in lap.items() if n not in without) for lap in laps[side])
         return statistics.median(sums)
 
+    def importance(side: str, *stages: str) -> float | None:
+        if side not in laps:
+            return None
+        return statistics.median(sum(lap[stage][clock] for stage in stages) for lap in laps[side])
+
     decoding = ("decode", "decode and predict")
     masks = (*decoding, "closed form")
+    peer_importance = importance("craft", "codes and masks")
+    peer_encoding_too = importance("craft", "images", "codes and masks")
     peer, auto = total("craft", *decoding), total("auto", *masks)
     return {
         "speedup_vs_craft": ratio(peer, auto),
@@ -358,6 +252,10 @@ def speedups(laps: dict[str, Laps], clock: int) -> dict[str, float | None]:
         "speedup_vs_craft_prepared": ratio(total("craft_prepared", *decoding), auto),
         "speedup_closed_form": ratio(peer, total("auto", *decoding, "masks")),
         "speedup_with_decoding": ratio(total("craft"), total("auto", "closed form")),
+        "speedup_importance": ratio(peer_importance, importance("auto", "codes", "masks")),
+        "speedup_importance_encoded": ratio(
+            peer_encoding_too, importance("auto", "images", "codes", "masks")
+        ),
     }
 
 
@@ -375,11 +273,21 @@ def error_of(found: dict[str, Any], crops: Tensor) -> float:
 
 
 def agreement(crops: Tensor, other: Tensor) -> float:
-    """Mean Hungarian cosine of concepts of two versions of the crops."""
-    first, second = (NMF(R, tolerance=1e-9, max_iterations=3000) for _ in range(2))
-    first.fit(crops)
-    second.fit(other)
-    return round(float(matched_cosines(first.dictionary, second.dictionary).mean()), 5)
+    """Mean Hungarian cosine of the concepts of two versions of the crops, from one start."""
+    start = first_factors(Products(crops), NMF(R))
+    first, second = (converged(a, *(factor.clone() for factor in start)) for a in (crops, other))
+    return round(float(matched_cosines(first, second).mean()), 5)
+
+
+def converged(a: Tensor, ut: Tensor, w: Tensor, tolerance: float = 1e-7) -> Tensor:
+    """W after as many iterations as still change the error."""
+    data, total = Products(a), squared_norm(a)
+    errors = [total]
+    for _ in range(3000):
+        errors.append(total + quadratic(w, *iterate("hals", ut, w, data)))
+        if len(errors) > 10 and errors[-11] - errors[-1] < 10 * tolerance * total:
+            break
+    return w
 
 
 @contextmanager

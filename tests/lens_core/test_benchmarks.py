@@ -27,7 +27,9 @@ def test_nmf() -> None:
     found = run("nmf.py")
     assert found["error_ratio"] < 1.001
     assert found["dead"] == 0
+    assert found["concept_cosine"] > 0.99
     assert found["speedup_vs_sklearn"] > 0
+    assert found["speedup_float32"] > 0
     assert {"speedup_vs_overcomplete", "seconds", "iterations"} <= found.keys()
 
 
@@ -80,3 +82,25 @@ def test_recovery() -> None:
     assert found["table"]["margin"]["kmeans"] is None, "no gradient, no fine maps"
     assert found["layers"]["label"] != found["layers"]["margin"]
     assert {"ace", "tcav"} <= found["auc_by_place"].keys()
+
+
+def test_concept_extraction() -> None:
+    found = run("concept_extraction.py")
+    assert found["concept_cosine"] > 0.99
+    assert set(found["seconds"]) >= {"auto", "float32"}
+    assert {"speedup_vs_craft", "error_ratio", "speedup_importance"} <= found.keys()
+
+
+def test_memory() -> None:
+    found = run("memory.py")
+    assert found["peak_mb_by_classes"].keys() == {"1", "2"}
+    assert min(found["peak_mb_by_images"].values()) > found["loaded_mb"]
+    assert {"mb_per_class", "kb_per_image", "kb_pooled_per_image"} <= found.keys()
+
+
+def test_maco() -> None:
+    found = run("maco.py")
+    assert found["seconds_per_concept"] > 0
+    assert {"speedup_vs_horama", "processor_seconds", "px", "concepts"} <= found.keys()
+    if found["speedup_vs_horama"] is not None:
+        assert found["our_objective"] >= found["peer_objective"]

@@ -1,0 +1,166 @@
+"""Peak memory of `lens atlas build` against the number of classes and of images in a class.
+
+Each atlas is built in a process of its own from leaves drawn by the package, classified by an
+untrained network, in batches of 16; photographs repeat where more are asked for than drawn. Printed
+are the peaks (resident, of the whole process, libraries included) and two slopes through them by
+least squares:
+
+``mb_per_class``
+    Of peaks over numbers of classes: what a further class leaves behind.
+``kb_per_image``
+    Of peaks over numbers of images in one class. ``kb_pooled_per_image`` is the size of an image's
+    pooled crops, which are what NMF factorizes and the only thing that has to be held of it;
+    ``kb_pixels_per_image`` is that of its pixels, which wait on disk.
+
+    python tests/benchmarks/memory.py [--quick] [--threads N] [--classes 1,2,4,8] [--images 50,…]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from lens_core import crops
+from lens_core.build import BuildSettings, build_atlas
+from lens_core.classifier import load_classifier
+
+SETTINGS = BuildSettings(visualizations=False, select="labelled", batch=16)
+
+FACTORY = """
+import torch
+from lens_core.training.leafnet import LeafNet
+
+
+def leafnet():
+    torch.manual_seed(0)
+    module = LeafNet(8, width={width})
+    with torch.no_grad():
+        module.classifier.bias.fill_(1.0)  # logits of an untrained network shall be positive
+    module.preprocessing = {{
+        "input_px": 128, "resize_px": 128, "mean": [0.5] * 3, "std": [0.25] * 3
+    }}
+    module.class_names = {names}
+    return module
+"""
+
+
+def peak_mb() -> float:
+    """Of this process since its program was started."""
+    for line in Path("/proc/self/status").read_text("ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise SystemExit("this system does not tell a process's peak memory")
+
+
+def build(connection: Any, model: str, images: Path, out: Path, threads: int) -> None:
+    """In a process of its own: build, then send the peak before and after."""
+    torch.set_num_threads(threads)
+    classifier = load_classifier(model, device="cpu")
+    before = peak_mb()
+    build_atlas(classifier, images, out, SETTINGS)
+    connection.send((before, peak_mb()))
+
+
+def measured(model: str, images: Path, threads: int) -> tuple[float, float]:
+    """Megabytes with the model loaded, and at the peak of the build."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    with tempfile.TemporaryDirectory() as out:
+        process = context.Process(
+            target=build, args=(theirs, model, images, Path(out) / "atlas", threads)
+        )
+        process.start()
+        theirs.close()
+        try:
+            before, peak = ours.recv()
+        finally:
+            process.join()
+    return before, peak
+
+
+def repeated(source: Path, target: Path, folders: list[str], n_images: int) -> Path:
+    """A folder with so many images in each of the folders."""
+    for folder in folders:
+        (target / folder).mkdir(parents=True)
+        drawn = sorted((source / folder).iterdir())
+        for i in range(n_images):
+            file = drawn[i % len(drawn)]
+            os.link(file, target / folder / f"{i:05d}{file.suffix}")
+    return target
+
+
+def slope(x: list[int], y: list[float]) -> float:
+    """Of the line through the points."""
+    return float(np.polyfit(x, y, 1)[0])
+
+
+def measure(
+    root: Path, class_counts: list[int], image_counts: list[int], width: int, threads: int
+) -> dict[str, object]:
+    """Both curves."""
+    from experiments.generators.leaves.dataset import write_dataset
+
+    write_dataset(root / "leaves", 10, 0)
+    source = root / "leaves" / "train"
+    names = sorted(p.name for p in source.iterdir())
+    factory = root / "leafnet.py"
+    factory.write_text(FACTORY.format(width=width, names=names), "utf-8")
+    model = f"{factory}:leafnet"
+    by_classes, by_images, loaded = {}, {}, 0.0
+    for n in class_counts:
+        images = repeated(source, root / f"classes-{n}", names[:n], image_counts[0])
+        loaded, by_classes[n] = measured(model, images, threads)
+    for n in image_counts:
+        if n == image_counts[0] and 1 in by_classes:
+            by_images[n] = by_classes[1]
+            continue
+        images = repeated(source, root / f"images-{n}", names[:1], n)
+        loaded, by_images[n] = measured(model, images, threads)
+    n_crops = len(crops.grid(128, crops.default_patch_px(128)))
+    return {
+        "mb_per_class": round(slope(class_counts, list(by_classes.values())), 2),
+        "kb_per_image": round(1024 * slope(image_counts, list(by_images.values())), 1),
+        "kb_pooled_per_image": n_crops * 8 * width * 4 / 1024,
+        "kb_pixels_per_image": 3 * (128**2 + SETTINGS.display_px**2) / 1024,
+        "peak_mb_by_classes": {n: round(mb, 1) for n, mb in by_classes.items()},
+        "peak_mb_by_images": {n: round(mb, 1) for n, mb in by_images.items()},
+        "loaded_mb": round(loaded, 1),
+        "images_a_class": image_counts[0],
+        "threads": threads,
+    }
+
+
+def counts(text: str) -> list[int]:
+    """1,2,4 → numbers."""
+    return [int(part) for part in text.split(",")]
+
+
+def main() -> None:
+    """Measure and print one JSON object."""
+    parser = argparse.ArgumentParser(description="Peak memory of building atlases.")
+    parser.add_argument(
+        "--quick", action="store_true", help="few images and classes, a narrow network"
+    )
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--width", type=int, help="of the network: pooled crops have 8 times that")
+    parser.add_argument("--classes", type=counts, help="numbers of classes, up to 8")
+    parser.add_argument("--images", type=counts, help="numbers of images in the one class")
+    options = parser.parse_args()
+    classes = options.classes or ([1, 2] if options.quick else [1, 2, 4, 8])
+    images = options.images or ([20, 40] if options.quick else [50, 100, 200, 400])
+    with tempfile.TemporaryDirectory() as folder:
+        width = options.width or (16 if options.quick else 32)
+        result = measure(Path(folder), classes, images, width, options.threads)
+    print(json.dumps(result | {"quick": options.quick}))
+
+
+if __name__ == "__main__":
+    main()
