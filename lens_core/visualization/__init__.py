@@ -1,1 +1,1 @@
-"""What a concept or a class looks like to the model: pictures optimised for it (MACO)."""
+"""What a concept or a class looks like to the model: pictures made for it, and how good they are."""

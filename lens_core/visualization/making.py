@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from lens_core.atlas import AtlasClass, Track, no_track
+from lens_core.atlas import AtlasClass, LensError, Track, no_track
 from lens_core.classifier import Classifier
 
 from .exhibits import Exhibit
@@ -70,8 +70,20 @@ def make_again(
     seed: int = 0,
     track: Track = no_track,
 ) -> Exhibit:
-    """The exhibit with its pictures made by another method, its class's own picture included."""
-    directions: Tensor = torch.from_numpy(one.array(f"{dictionary}/dictionary")).float()
+    """The exhibit with its pictures made by another method, its class's own picture included.
+
+    Raises
+    ------
+    LensError
+        If the dictionary does not belong to the class alone.
+    """
+    try:
+        directions: Tensor = torch.from_numpy(one.array(f"{dictionary}/dictionary")).float()
+    except KeyError:
+        raise LensError(
+            f"dictionary {dictionary} is shared by all classes: its pictures can be judged as they "
+            "are stored, not made again; leave --method out"
+        ) from None
     targets = Targets(directions[list(shown.rows)], (shown.class_id,))
     settings = settings_for(classifier, method, px)
     made = to_pictures(make(classifier, targets, method, spectrum, settings, seed, track))
