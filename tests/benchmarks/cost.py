@@ -11,7 +11,8 @@ stage has to make, it plans a build on GPUs that it has never seen.
 ``per_unit``
     The same by photograph, crop, or picture.
 ``bytes``
-    By kind of file, and `by_image` of all of them.
+    By kind of file: stored `images`, `pictures` (crops and visualizations, as many whatever the
+    number of images), `arrays`, `tables`.
 ``gflop_forward``
     Of one picture of the model's size, counted by torch.
 ``plan``
@@ -20,8 +21,8 @@ stage has to make, it plans a build on GPUs that it has never seen.
     twice the forward ones) at --tflops a second; decoding takes the processor seconds measured
     here, spread over the worker's --cores, and writing over up to four of them; all else stays as
     long as it is on this processor, which is an upper bound for what the GPU takes over
-    (factorize, maps, measures). How these grow with the photographs is told by building a third
-    of them, too.
+    (factorize, maps, measures). How these grow with the photographs is told by building all and a
+    third of them without visualizations.
 
     python tests/benchmarks/cost.py [--quick] [--threads N]
         [--images DIR --model SPEC --classes NAME]
@@ -37,7 +38,7 @@ import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -193,34 +194,41 @@ def work(
 def planned(
     classifier: Classifier,
     seconds: dict[str, float],
+    plain: dict[str, float],
     fewer: dict[str, float],
-    counts: tuple[int, int],
-    by_image: float,
+    counts: Mapping[str, int],
+    n_few: int,
+    sizes: Mapping[str, int],
     settings: BuildSettings,
     options: argparse.Namespace,
 ) -> dict[str, Any]:
     """A build on GPUs, extrapolated; see the module's first lines."""
-    photos, used = options.plan_photos, options.plan_used
+    photos, used = int(options.plan_photos), int(options.plan_used)
     settings = settings.model_copy(update={"visualization_steps": None})
     forwards = work(classifier, photos, used, settings)
 
-    def grown(stage: str, n: int) -> float:
-        """Seconds with n photographs, on the line through the two that were measured."""
-        many, few = counts
-        slope = max(0.0, (seconds[stage] - fewer[stage]) / (many - few))
-        return max(0.0, seconds[stage] + slope * (n - many))
+    def grown(stage: str) -> float:
+        """Seconds with the planned photographs, on the line through the two measured."""
+        slope = max(0.0, (plain[stage] - fewer[stage]) / (counts["photos"] - n_few))
+        if stage == "decode":
+            return seconds[stage] + slope * (photos - counts["photos"])
+        # The same share of all photographs was predicted as the class in both.
+        slope *= counts["photos"] / counts["used"]
+        return max(0.0, seconds[stage] + slope * (used - counts["used"]))
 
     a_class = {
         stage: n * options.plan_gflop / (1000 * options.tflops) for stage, n in forwards.items()
     }
     a_class |= {
-        "decode": grown("decode", photos) / options.cores,
-        "factorize": grown("factorize", used),
-        "maps": max(0.0, grown("maps", used) - grown("encode_views", used)),
-        "measures": grown("measures", used),
-        "write": grown("write", used) / min(4, options.cores),
+        "decode": grown("decode") / options.cores,
+        "factorize": grown("factorize"),
+        "maps": max(0.0, grown("maps") - grown("encode_views")),
+        "measures": grown("measures"),
+        "write": grown("write") / min(4, options.cores),
     }
     total = sum(a_class.values())
+    grows = sum(size for kind, size in sizes.items() if kind != "pictures")
+    size = grows * used / counts["used"] + sizes["pictures"]
     return {
         "extrapolated": True,
         "assumed": {
@@ -236,8 +244,8 @@ def planned(
         "dominant": max(a_class, key=lambda stage: a_class[stage]),
         "seconds_a_class_total": round(total, 1),
         "hours": round(total * options.plan_classes / options.gpus / 3600, 2),
-        "megabytes_a_class": round(by_image * used / 1e6, 1),
-        "gigabytes": round(by_image * used * options.plan_classes / 1e9, 1),
+        "megabytes_a_class": round(size / 1e6, 1),
+        "gigabytes": round(size * options.plan_classes / 1e9, 1),
     }
 
 
@@ -253,8 +261,9 @@ def measure(options: argparse.Namespace, root: Path) -> dict[str, Any]:
         select="predicted" if options.images else "labelled", visualization_steps=steps
     )
     few, n_few = third(folder, options.classes, root / "few")
-    short = settings.model_copy(update={"visualization_steps": 1})
+    short = settings.model_copy(update={"visualizations": False})
     fewer = timed(classifier, few, root / "fewer", short)
+    plain = timed(classifier, folder, root / "plain", short, options.classes)
     start = time.perf_counter()
     seconds = timed(classifier, folder, root / "atlas", settings, options.classes)
     wall = time.perf_counter() - start
@@ -268,7 +277,6 @@ def measure(options: argparse.Namespace, root: Path) -> dict[str, Any]:
     counts = {"photos": one.info.n_candidates, "used": one.info.n_images}
     counts["crops"] = len(one.crops)
     counts["pictures"] = len(one.info.concepts) + 1
-    by_image = sum(sizes.values()) / counts["used"]
     return {
         "counts": counts,
         "seconds": {stage: round(value, 3) for stage, value in seconds.items()},
@@ -280,7 +288,7 @@ def measure(options: argparse.Namespace, root: Path) -> dict[str, Any]:
             "visualize_a_picture": round(seconds["visualize"] / counts["pictures"], 3),
             "write_an_image": round(seconds["write"] / counts["used"], 5),
         },
-        "bytes": dict(sizes) | {"by_image": round(by_image)},
+        "bytes": dict(sizes),
         "gflop_forward": round(gflop_forward(classifier), 3),
         "model": classifier.name,
         "precision": str(classifier.dtype).removeprefix("torch."),
@@ -288,9 +296,11 @@ def measure(options: argparse.Namespace, root: Path) -> dict[str, Any]:
         "plan": planned(
             classifier,
             seconds,
+            plain,
             fewer,
-            (counts["photos"], n_few),
-            by_image,
+            counts,
+            n_few,
+            sizes,
             settings,
             options,
         ),
