@@ -1,0 +1,50 @@
+"""The benchmarks of the analysis run, and what does not depend on the clock is right."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+ROOT = BENCHMARKS.parents[1]
+
+pytestmark = pytest.mark.slow
+
+
+def run(script: str, *arguments: str) -> dict[str, Any]:
+    command = [sys.executable, str(BENCHMARKS / script), "--quick", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_coverage(tmp_path: Path) -> None:
+    found = run("coverage.py", "--table", str(tmp_path / "table.md"))
+    for people in ("20", "40"):
+        assert found["coverage"]["two_way"][people] >= 0.8
+        assert found["type_i"]["two_way"][people] <= 0.2
+    assert len(found["cells"]) == 6
+    assert "| 20 | 10 | 0.5 |" in (tmp_path / "table.md").read_text()
+
+
+def test_report() -> None:
+    found = run("report.py")
+    assert found["people"] == [20, 60]
+    assert found["seconds_560x40"] > 0
+    assert 0 < found["peak_gb_million"] < 4
+
+
+def test_split_half() -> None:
+    found = run("split_half.py")
+    assert found["seconds"] > 0
+    assert found["spearman_brown"] > found["null"]
+
+
+def test_bootstrap() -> None:
+    assert {"seconds_560", "seconds_5600"} <= run("bootstrap.py").keys()
