@@ -18,6 +18,7 @@ from torch import Tensor
 from lens_core.atlas import DictionaryFit, DictionaryInfo, LensError, Track
 from lens_core.building.basis import fit_basis, logit_of, new_basis, sampled_positions, spread
 from lens_core.building.collect import ClassImages
+from lens_core.building.masks import sampled_sobol
 from lens_core.building.settings import BuildSettings
 from lens_core.classifier import Activations, Classifier
 from lens_core.factorization import Factorization, Units, relative_error
@@ -28,7 +29,6 @@ from lens_core.importance import (
     SobolDesign,
     gradient_input,
     sobol_of_contributions,
-    sobol_total,
     summarise,
 )
 
@@ -197,22 +197,18 @@ def _apply(
         classifier, images.class_id, state.basis, activations, spatial, settings
     )
     if classifier.linear_head is None:
-        where = torch.arange(rows.start, rows.start + len(maps)).tolist()
-
-        def logit(x: Tensor, of: Activations) -> Tensor:
-            return logit_of(classifier, images.class_id, x, of)
-
-        design = SobolDesign.draw(
-            len(state.basis.dictionary), settings.sobol_designs, settings.seed
-        )
-        for place, row in enumerate(where):
-            if row in sampled:
-                one = activations[place : place + 1]
+        dictionary = state.basis.dictionary
+        design = SobolDesign.draw(len(dictionary), settings.sobol_designs, settings.seed)
+        for place in range(len(maps)):
+            if rows.start + place in sampled:
+                said = activations[place : place + 1]
                 state.sobol.append(
-                    sobol_total(
-                        lambda x, one=one: logit(x, one),  # type: ignore[misc]
+                    sampled_sobol(
+                        classifier,
+                        images.class_id,
+                        said,
                         spatial[place],
-                        state.basis.dictionary,
+                        dictionary,
                         design,
                         settings.batch,
                     )
