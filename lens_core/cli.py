@@ -245,9 +245,10 @@ def _executor(
 def show(atlas: str, as_json: bool, class_name: str | None) -> None:
     """Print what an atlas holds, in a folder or at a URL."""
     from lens_core.atlas import Atlas
+    from lens_core.atlas.describe import describe_atlas, describe_class, find_class
 
     opened = Atlas.open(atlas)
-    entries = [_find_class(opened, class_name)] if class_name else list(opened.classes)
+    entries = [find_class(opened, class_name)] if class_name else list(opened.classes)
     if as_json:
         content = opened.manifest.model_dump(mode="json")
         content["classes"] = [entry.model_dump(mode="json") for entry in entries]
@@ -260,20 +261,13 @@ def show(atlas: str, as_json: bool, class_name: str | None) -> None:
         ]
         click.echo(json.dumps(content, indent=2, ensure_ascii=False))
         return
-    manifest = opened.manifest
-    click.echo(f"{manifest.title} ({manifest.hash})")
-    click.echo(f"model {manifest.model.name}, format version {manifest.format_version}")
-    for dictionary in manifest.dictionaries:
-        click.echo(
-            f"dictionary {dictionary.id}: {dictionary.n_concepts} {dictionary.basis} at layer "
-            f"{dictionary.layer}, {dictionary.method}, importance by {dictionary.importance}"
-        )
-        if dictionary.scope == "shared":
-            _print_shared(opened, dictionary.id)
+    for line in describe_atlas(opened):
+        click.echo(line)
     for entry in entries:
         click.echo(f"{entry.name} ({entry.id}): {entry.n_images} images")
         if class_name:
-            _print_concepts(opened, entry.id)
+            for line in describe_class(opened, entry.id):
+                click.echo(line)
 
 
 @click.command()
@@ -289,57 +283,3 @@ def verify(terminal: Terminal, atlas: str) -> None:
     if findings:
         raise SystemExit(1)
     click.echo(f"{atlas}: whole")
-
-
-def _print_shared(atlas: Any, dictionary_id: str) -> None:
-    from statistics import median
-
-    info = atlas.shared(dictionary_id).info
-    rates = [concept.firing_rate for concept in info.concepts]
-    click.echo(
-        f"  shared by all classes: {len(rates)} occur, {info.dead} never do; a concept fires for "
-        f"{median(rates or [0.0]):.2%} of {info.n_crops} crops (median), at most for "
-        f"{max(rates, default=0.0):.2%}"
-    )
-
-
-def _print_concepts(atlas: Any, class_id: int) -> None:
-    info = atlas.load_class(class_id).info
-    divided = {d.parent for d in atlas.dictionaries if d.parent}
-    for fit in info.fits:
-        others = f"concepts not shown {fit.others:.1%}, " if fit.others else ""
-        click.echo(
-            f"  {fit.dictionary}: {others}residual {fit.residual:.1%}, bias {fit.bias:.1%}, "
-            f"reconstruction error {fit.error_crops:.2f} on crops, {fit.error_maps:.2f} on maps"
-        )
-        if not atlas.dictionary(fit.dictionary).depth:
-            for concept in info.of_dictionary(fit.dictionary):
-                mark = " important" if concept.important else ""
-                click.echo(
-                    f"    {concept.id:<16} importance {concept.importance:7.1%}  "
-                    f"prevalence {concept.prevalence:6.1%}{mark}"
-                )
-                _print_parts(info, concept, divided, "      ")
-
-
-def _print_parts(info: Any, concept: Any, divided: set[str], margin: str) -> None:
-    """A concept's sub-concepts as a tree; `divided` are the dictionaries that others divide."""
-    parts = info.children(concept.id)
-    if not parts and concept.dictionary in divided:
-        click.echo(f"{margin}not divided: too few crops have it")
-    for part in parts:
-        click.echo(f"{margin}{part.id:<16} {part.share_of_parent:7.1%} of it")
-        _print_parts(info, part, divided, f"{margin}  ")
-
-
-def _find_class(atlas: Any, wanted: str) -> Any:
-    plain = wanted.casefold().replace("_", " ")
-    for entry in atlas.classes:
-        names = {entry.name, entry.folder, *entry.synonyms, str(entry.id)}
-        if plain in {name.casefold().replace("_", " ") for name in names}:
-            return entry
-    import difflib
-
-    near = difflib.get_close_matches(plain, [e.name.casefold() for e in atlas.classes], cutoff=0.4)
-    hint = f"; nearest: {', '.join(near)}" if near else ""
-    raise LensError(f"--class {wanted}: the atlas has no such class{hint}")

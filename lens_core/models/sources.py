@@ -91,7 +91,8 @@ def folder_names(synonyms: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...]
         return synonyms
     from timm import data
 
-    ids: list[str] = data.ImageNetInfo().label_names()  # type: ignore[attr-defined]
+    info: Any = data.ImageNetInfo()  # type: ignore[attr-defined]
+    ids: list[str] = info.label_names()
     return tuple((*names, wordnet) for names, wordnet in zip(synonyms, ids, strict=True))
 
 
