@@ -79,7 +79,7 @@ def test_maps_are_enlarged_in_place() -> None:
 
 def test_the_lost_share() -> None:
     before, after = np.array([[2.0, 2.0, -1.0, 0.0]]), np.array([[0.0, 3.0, -0.5, 0.0]])
-    assert lost_share(before, after)[0].tolist() == pytest.approx([1.0, -0.5, -0.5, 0.0])
+    assert lost_share(before, after)[0].tolist() == pytest.approx([1.0, -0.5, 0.5, 0.0])
 
 
 class Planted:

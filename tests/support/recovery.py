@@ -69,10 +69,13 @@ def chance_overlap(mask: Mask) -> tuple[float, float]:
 def lost_share(before: Array, after: Array) -> Array:
     """Part of each concept's value (…, r) that goes with an intervention, −1 to 1.
 
-    Values that hardly differ from 0, on the scale of the dictionary, do not blow up.
+    Of a value below 0, too, the part that is lost is positive, so that with contributions u ω as
+    importances their sum is the contribution lost. Values that hardly differ from 0, on the scale
+    of the dictionary, do not blow up.
     """
     floor = 1e-3 * float(np.abs(before).mean()) + np.finfo(np.float64).tiny
-    share: Array = np.clip((before - after) / np.maximum(np.abs(before), floor), -1, 1)
+    size = np.where(before < 0, -1.0, 1.0) * np.maximum(np.abs(before), floor)
+    share: Array = np.clip((before - after) / size, -1, 1)
     return share
 
 
