@@ -1,1 +1,1 @@
-"""What a concept or a class looks like to the model: pictures made for it, and how good they are."""
+"""What a concept or a class looks like to the model: pictures made for it, and their quality."""
