@@ -23,9 +23,9 @@ How much (``auc``)
     On a linear head integrated gradients, occlusion and Shapley values equal gradient_input,
     SmoothGrad equals saliency and VarGrad is 0.
 Bias (``bias_found``)
-    Elms carry a label that the classifier uses. Found: a concept of that family lies on the label
-    (peak on it in half of the held-out leaves, IoU above twice chance) and is one of the three most
-    important there. ``bias_found`` is NMF's; ``bias_found_by`` has all.
+    Elms carry a label that the classifier uses. Found: of the three most important concepts of
+    that family one, with a positive importance, lies on the label (IoU above twice chance, peak on
+    it in half of the leaves). ``bias_found`` is NMF's; ``bias_found_by`` has all.
 
 ACE (clusters of superpixels) and TCAV (given examples of each part) are baselines; neither has
 values of changed pictures, so they are judged by place alone.
