@@ -64,7 +64,7 @@ def beside(
         return _mixed(found.table, found.notes)
 
     asked: list[tuple[str, bool, Callable[[], Section | None]]] = [
-        ("crossed mixed logit", several, mixed),
+        ("crossed mixed logit", several and len(test) <= MOST_TRIALS, mixed),
         (
             "comparison of all pairs",
             len(order) > 2,

@@ -162,7 +162,7 @@ def main() -> None:
     grid = list(product(PEOPLE, ITEMS, ITEM_SD))
     replications = options.replications
     if options.quick:
-        grid, replications = [(20, 10, 0.5), (40, 20, 0.3)], min(replications, 40)
+        grid, replications = [(20, 10, 0.5), (40, 20, 0.3)], min(replications, 25)
     table = pd.DataFrame(
         [row for people, items, sd in grid for row in cell(people, items, sd, replications)]
     )
