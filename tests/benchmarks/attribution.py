@@ -24,6 +24,7 @@ import subprocess
 import sys
 import time
 import warnings
+from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -111,7 +112,8 @@ def measure(case: Case) -> dict[str, object]:
         for name, method in ours(case).items():
             seconds[name] = in_turns(case, name, method, classifier, prepared, here)
     finally:
-        here.send("")
+        with suppress(BrokenPipeError):  # it has died: that is the error to see
+            here.send("")
         worker.join()
     methods = ours(case)
     asked = {name: forwards(name, method, px) for name, method in methods.items()}
@@ -257,23 +259,24 @@ def main() -> None:
         "--model", help="SPEC; by default EfficientNet-Lite0, with --quick a tiny one"
     )
     parser.add_argument("--weights", default="none", help="file; the default is random weights")
+    parser.add_argument("--pictures", type=int, help="explained by methods with one forward each")
+    parser.add_argument("--samples", type=int, help="a picture, by the others")
+    parser.add_argument("--batch", type=int, help="pictures given to the model at once")
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     weights = None if options.weights == "default" else options.weights
-    n_gradient, n_sampled, samples, batch, repeats = (
-        (2, 1, 26, 16, 1) if options.quick else (121, 2, 104, 32, 3)
-    )
-    small = "timm:test_resnet" if options.quick else "timm:tf_efficientnet_lite0"
+    few = options.quick
+    small = "timm:test_resnet" if few else "timm:tf_efficientnet_lite0"
     case = Case(
-        options.model or small,
-        weights,
-        n_gradient,
-        n_sampled,
-        samples,
-        batch,
-        options.threads,
-        repeats,
+        spec=options.model or small,
+        weights=weights,
+        n_gradient=options.pictures or (2 if few else 121),
+        n_sampled=1,
+        samples=options.samples or (26 if few else 104),
+        batch=options.batch or 16,
+        threads=options.threads,
+        repeats=1 if few else 3,
     )
     counts = [26, 52] if options.quick else [13, 52, 416]
     if options.memory_of:
@@ -281,7 +284,11 @@ def main() -> None:
         return
     names = ("rise",) if options.quick else MEMORY
     found = measure(case) | {"peak_mb": memory(sys.argv[1:], names)}
-    print(json.dumps(found | {"batch": batch, "threads": options.threads, "quick": options.quick}))
+    print(
+        json.dumps(
+            found | {"batch": case.batch, "threads": options.threads, "quick": options.quick}
+        )
+    )
 
 
 if __name__ == "__main__":
