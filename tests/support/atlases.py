@@ -25,6 +25,7 @@ from lens_core.atlas import (
     DictionaryInfo,
     ModelInfo,
 )
+from tests.support.atlas_measures import ABLATIONS, steering_arrays, steering_of, with_measures
 
 GRID = 4
 EARLIER, EARLIEST = "concepts~early", "concepts~early~earliest"
@@ -41,10 +42,12 @@ def make_atlas(
     seed: int = 0,
     units: bool = True,
     divided: bool = False,
+    measured: bool = True,
 ) -> Atlas:
     """Write an atlas of ``n_classes`` made-up classes and open it.
 
-    If ``divided``, concept 0 of each class has three parts and part 0.1 has two.
+    If ``divided``, concept 0 of each class has three parts and part 0.1 has two. Unless
+    ``measured``, it says as little of itself as an atlas of format 1.
     """
     labels = tuple(_name(i) for i in range(n_classes))
     dictionaries = [_dictionary("concepts", n_concepts)]
@@ -67,7 +70,16 @@ def make_atlas(
     )
     for class_id in range(n_classes):
         if not writer.has_class(class_id):
-            _write_class(writer, class_id, labels, dictionaries, n_concepts, n_images, seed)
+            _write_class(
+                writer,
+                class_id,
+                labels,
+                dictionaries,
+                n_concepts,
+                n_images,
+                seed,
+                measured=measured,
+            )
     writer.write_table("similar", _similar(n_classes, n_concepts))
     writer.finish(list(range(n_classes)))
     return Atlas.open(path)
@@ -127,6 +139,8 @@ def _parts(
                         "visualization": None,
                         "parent": parent,
                         "share_of_parent": share,
+                        "steering": None,
+                        "ablation": None,
                     }
                 )
             )
@@ -154,6 +168,7 @@ def _write_class(
     n_images: int,
     seed: int,
     rows: Sequence[int] | None = None,
+    measured: bool = True,
 ) -> None:
     """`rows` are those of a shared dictionary that the class shows."""
     rng = np.random.default_rng([seed, class_id])
@@ -231,6 +246,8 @@ def _write_class(
             arrays[f"{dictionary.id}/image_values"] = image_values
             arrays[f"{dictionary.id}/contributions"] = contributions.astype(np.float32)
             arrays[f"{dictionary.id}/maps"] = maps.astype(np.float16)
+            if measured:
+                arrays |= steering_arrays(dictionary.id, n_concepts)
             rank = 0
             for index in range(n_concepts):
                 mine = top == index
@@ -270,6 +287,8 @@ def _write_class(
                         else out.write_picture(f"pictures/{dictionary.id}-{index}.webp", look),
                         crops=tuple(names),
                         crop_rows=tuple(best),
+                        steering=steering_of(index, n_concepts) if measured else None,
+                        ablation=ABLATIONS[index % len(ABLATIONS)] if measured else None,
                     )
                 )
                 rank += int(important)
@@ -289,20 +308,22 @@ def _write_class(
                 n_held_out=n_held_out,
                 accuracy=n_images / (n_images + 2),
                 concepts=tuple(concepts),
-                fits=tuple(
-                    DictionaryFit(
-                        dictionary=d.id,
-                        residual=0.08 if rows is None else 0.05,
-                        bias=0.02,
-                        others=0.0 if rows is None else 0.03,
-                        error_crops=0.2,
-                        error_maps=0.3,
-                        error_held_out=0.24,
-                    )
-                    for d in dictionaries
-                ),
+                fits=tuple(_fit(d, rows is not None, measured) for d in dictionaries),
             )
         )
+
+
+def _fit(info: DictionaryInfo, shared: bool, measured: bool) -> DictionaryFit:
+    fit = DictionaryFit(
+        dictionary=info.id,
+        residual=0.05 if shared else 0.08,
+        bias=0.02,
+        others=0.03 if shared else 0.0,
+        error_crops=0.2,
+        error_maps=0.3,
+        error_held_out=0.24,
+    )
+    return with_measures(fit, info) if measured and not info.depth else fit
 
 
 def _similar(n_classes: int, n_concepts: int) -> pd.DataFrame:

@@ -11,8 +11,8 @@ from lens_core.atlas import Atlas
 from webapp.explorer.figures import fill_box, fit_to_box, push_apart
 from webapp.explorer.links import Links, class_path
 from webapp.explorer.maps import pack_maps
-from webapp.explorer.render import count, decimals, percent
 from webapp.explorer.search import NO_MATCH, edit_distance, normalise, rank_text, search_classes
+from webapp.explorer.texts import count, decimals, percent
 
 
 def test_links_are_relative_to_the_page_they_stand_on() -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lens_core.atlas import AtlasClass, ClassEntry, ClassInfo, ConceptInfo
 
+from . import tables
 from .book import AtlasBook, method_name, number, plain, synonyms, title, unit_word
 from .concept_views import concept_view, css_color
 from .figures import densest, fill_box, fit_to_box, push_apart
@@ -26,6 +27,7 @@ from .pages import (
     ShareView,
 )
 from .shared_pages import closest_classes
+from .trust import trust_view
 
 CLUSTER_BOX = (720.0, 460.0, 24.0)
 PROXIMITY_BOX = (560.0, 420.0, 44.0)
@@ -83,13 +85,11 @@ def class_page(book: AtlasBook, class_id: int, links: Links, dictionary: str | N
         shares=shares,
         share_zero=zero,
         fit=_fit(info, chosen.id),
+        trust=trust_view(book, info, chosen),
         closest=closest_classes(book, class_id, chosen, links),
         previous=(title(before.name), links.page(class_path(before.id))) if before else None,
         following=(title(after.name), links.page(class_path(after.id))) if after else None,
-        tables={
-            name: links.data(table_path(class_id, chosen.id, name))
-            for name in ("concepts", "images")
-        },
+        tables={name: links.data(table_path(class_id, chosen.id, name)) for name in tables.TABLES},
         data=_data(book, loaded, entry, chosen.id, links, all_concepts, top, contributions),
     )
 
@@ -191,9 +191,7 @@ def _shares(
 def _fit(info: ClassInfo, dictionary: str) -> FitView | None:
     for fit in info.fits:
         if fit.dictionary == dictionary:
-            return FitView(
-                fit.residual, fit.bias, fit.error_crops, fit.error_maps, fit.error_held_out
-            )
+            return FitView(fit.residual, fit.bias, fit.error_crops, fit.error_held_out)
     return None
 
 

@@ -147,13 +147,52 @@ class ShareView:
 
 @dataclass(frozen=True)
 class FitView:
-    """How far the dictionary can be trusted on this class."""
+    """What the dictionary leaves out on this class."""
 
     residual: float
     bias: float
     error_crops: float
-    error_maps: float
     error_held_out: float | None
+
+
+@dataclass(frozen=True)
+class MeasureView:
+    """One number that says how far to trust what is shown, as text, and what it means."""
+
+    name: str
+    value: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class FidelityRow:
+    """How true one order of importance is of the decision; `hint` says how it was found."""
+
+    name: str
+    hint: str
+    deletion: float | None
+    insertion: float | None
+    mu_fidelity: float | None
+    baseline: bool
+
+
+@dataclass(frozen=True)
+class AblationRow:
+    """What the decision loses without each image's most active concept or unit."""
+
+    name: str
+    drop_share: float
+    flips: float
+    current: bool
+
+
+@dataclass(frozen=True)
+class TrustView:
+    """Numbers beside the pictures; the tables are empty where nothing was measured."""
+
+    measures: tuple[MeasureView, ...]
+    fidelity: tuple[FidelityRow, ...]
+    ablation: tuple[AblationRow, ...]
 
 
 @dataclass(frozen=True)
@@ -206,6 +245,7 @@ class ClassPage:
     shares: tuple[ShareView, ...]
     share_zero: float
     fit: FitView | None
+    trust: TrustView | None
     closest: tuple[CloseClass, ...]
     previous: tuple[str, str] | None
     following: tuple[str, str] | None

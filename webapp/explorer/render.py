@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -13,6 +12,8 @@ from . import class_page as class_pages
 from . import front_pages, links, shared_pages
 from .book import AtlasBook
 from .links import Links
+from .texts import count, decimals, percent
+from .trust import FIDELITY
 
 STATIC = Path(__file__).parent.parent / "static"
 ASSETS = ("css/tokens.css", "css/explorer.css", "dist/explorer.js", "img/mark.svg")
@@ -94,25 +95,6 @@ def _environment() -> Environment:
         METHOD=links.METHOD,
         RANDOM=links.RANDOM,
         SEARCH_INDEX=links.SEARCH_INDEX,
+        FIDELITY=FIDELITY,
     )
     return environment
-
-
-def percent(share: float, digits: int = 0) -> str:
-    """A share as people read it: 0.394 is ``39 %``; the space never breaks."""
-    shown = f"{100 * share:.{digits}f}".replace("-", "\u2212")
-    return f"{'0' if float(shown.replace(chr(0x2212), '-')) == 0 else shown}\u00a0%"
-
-
-def count(number: int, one: str = "", many: str = "") -> str:
-    """A number with thin spaces between thousands, and the noun it counts."""
-    shown = f"{number:,}".replace(",", "\u202f")
-    noun = one if number == 1 else many or (f"{one}s" if one else "")
-    return f"{shown}\u00a0{noun}" if noun else shown
-
-
-def decimals(number: Any, digits: int = 2) -> str:
-    """A number with a true minus sign; a dash if there is none."""
-    if number is None:
-        return "–"
-    return f"{float(number):.{digits}f}".replace("-", "\u2212")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from .book import AtlasBook
+from .trust import trust_table
 
-TABLES = ("concepts", "images")
+TABLES = ("concepts", "images", "measures")
 
 
 def class_table(book: AtlasBook, class_id: int, dictionary: str, table: str) -> str:
@@ -25,6 +26,8 @@ def class_table(book: AtlasBook, class_id: int, dictionary: str, table: str) -> 
         frame = _concepts(book, entry.id, chosen.id)
     elif table == "images":
         frame = book.load(entry.id).images
+    elif table == "measures":
+        frame = trust_table(book, book.info(entry.id), chosen.id)
     else:
         raise KeyError(table)
     return frame.to_csv(index=False, lineterminator="\n", float_format="%.6g")
@@ -34,7 +37,7 @@ def _concepts(book: AtlasBook, class_id: int, dictionary: str) -> pd.DataFrame:
     info = book.info(class_id)
     fields: tuple[str, ...] = (
         "id", "importance", "sobol_total", "sobol_total_se", "prevalence", "reliability",
-        "important", "n_crops",
+        "important", "n_crops", "ablation",
     )  # fmt: skip
     if book.atlas.dictionary(dictionary).depth:
         fields += ("parent", "share_of_parent")
