@@ -20,6 +20,7 @@ import argparse
 import importlib.util
 import json
 import statistics
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -116,7 +117,11 @@ def overcomplete(a: Tensor, r: int) -> dict[str, float] | None:
     """Seconds and error of overcomplete's NMF with its defaults, None where it is missing."""
     if importlib.util.find_spec("overcomplete") is None:
         return None
-    from overcomplete.optimization import NMF as OvercompleteNMF
+    try:
+        from overcomplete.optimization import NMF as OvercompleteNMF
+    except (ImportError, AttributeError) as error:  # it imports plotting, and old names of that
+        print(f"overcomplete cannot be imported here: {error}", file=sys.stderr)
+        return None
 
     peer = OvercompleteNMF(nb_concepts=r, device="cpu")
     start = time.perf_counter()
