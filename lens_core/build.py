@@ -33,6 +33,7 @@ from lens_core.building.similar import similar_concepts
 from lens_core.classifier import Classifier
 from lens_core.executors import Executor, LocalExecutor, Place, build_classes
 from lens_core.images import ClassFolder, find_classes
+from lens_core.models.sources import folder_names
 
 __all__ = ["BuildSettings", "build_atlas"]
 
@@ -88,7 +89,7 @@ def build_atlas(
     folders = find_classes(
         root,
         classifier.class_names,
-        classifier.synonyms,
+        folder_names(classifier.synonyms),
         None if labels is None else Path(labels),
         classes,
     )
