@@ -180,7 +180,7 @@ def multiverse_figure(
     axes.set_ylim(len(names) - 0.5, -0.6)
     axes.grid(axis="y", visible=False)
     axes.grid(axis="x", color=theme.line, lw=0.6, zorder=0)
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=""))
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=None, symbol=""))
     axes.set_xlabel("Difference, percentage points")
     _legend(figure, axes, theme, len(conditions))
     return figure

@@ -74,14 +74,20 @@ def test_pooled_aic_is_that_of_a_logistic_regression() -> None:
 
 
 def test_pooling_favours_the_larger_model() -> None:
-    """With people that differ, answers taken for independent find a basis that is not there."""
-    claims = {"pooled, as published": 0, "people and items random": 0}
-    for seed in range(3):
+    """People differ and no basis helps; taken for independent, answers seem to say that one does.
+
+    Over studies the basis gains more in the pooled AIC than in that with people and items random.
+    """
+    gains: dict[str, list[float]] = {}
+    for seed in range(4):
         models = run(answers(seed + 10, people=10, basis=0, depth=0))["models"]
         for kind, own in models.groupby("kind"):
             aic = own.set_index("model")["aic"]
-            claims[str(kind)] += bool(aic["basis"] + 2 < aic["constant"])
-    assert claims["pooled, as published"] > claims["people and items random"]
+            gains.setdefault(str(kind), []).append(aic["constant"] - aic["basis"])
+    pooled, mixed = (np.array(gains[kind]) for kind in sorted(gains, reverse=True))
+    assert sorted(gains, reverse=True)[0] == "pooled, as published"
+    assert pooled.mean() > mixed.mean()
+    assert mixed.mean() < 2
 
 
 def test_layers_are_in_order() -> None:
