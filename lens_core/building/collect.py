@@ -131,11 +131,14 @@ def encode_crops(
     per_image = len(crops.grid(px, patch))
     step = max(1, settings.batch // per_image)
     pictures = images.views[images.used]
-    pooled = []
+    # In one place from the start: small results kept one by one between large buffers would leave
+    # the allocator holes that it cannot use again, a megabyte or two for each picture.
+    pooled = torch.empty(len(pictures) * per_image, classifier.n_channels)
     for start in track(range(0, len(pictures), step), label, -(-len(pictures) // step)):
         cut = crops.cut(to_float(pictures[start : start + step]), patch, px)
-        pooled.append(classifier.encode(cut).mean(dim=(2, 3)).cpu())
-    return torch.cat(pooled)
+        rows = slice(start * per_image, start * per_image + len(cut))
+        pooled[rows] = classifier.encode(cut).mean(dim=(2, 3))
+    return pooled
 
 
 def _held_out(used: Tensor, settings: BuildSettings, class_id: int) -> Tensor:
