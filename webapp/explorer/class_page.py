@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from .pages import (
     ShareView,
 )
 from .shared_pages import closest_classes
+from .steering import curves_of, steering_data, steering_view
 from .trust import trust_view
 
 CLUSTER_BOX = (720.0, 460.0, 24.0)
@@ -49,7 +51,13 @@ def class_page(book: AtlasBook, class_id: int, links: Links, dictionary: str | N
     info = book.info(class_id)
     all_concepts = info.of_dictionary(chosen.id)
     concepts = all_concepts[:MAX_CARDS]
-    views = tuple(concept_view(book, entry, c, links, loaded.crops) for c in concepts)
+    curves = curves_of(loaded, chosen.id)
+    views = tuple(
+        replace(
+            concept_view(book, entry, c, links, loaded.crops), steering=steering_view(c, curves)
+        )
+        for c in concepts
+    )
     shares, zero = _shares(info, chosen.id, views)
     contributions = _optional_array(loaded, f"{chosen.id}/contributions")
     told = chosen.scope == "shared" and chosen.id == book.main.id
@@ -90,7 +98,8 @@ def class_page(book: AtlasBook, class_id: int, links: Links, dictionary: str | N
         previous=(title(before.name), links.page(class_path(before.id))) if before else None,
         following=(title(after.name), links.page(class_path(after.id))) if after else None,
         tables={name: links.data(table_path(class_id, chosen.id, name)) for name in tables.TABLES},
-        data=_data(book, loaded, entry, chosen.id, links, all_concepts, top, contributions),
+        data=_data(book, loaded, entry, chosen.id, links, all_concepts, top, contributions)
+        | {"steering": steering_data(concepts, curves)},
     )
 
 

@@ -62,6 +62,7 @@ def concept_view(
         elsewhere=_elsewhere(book, entry, concept, links) if full else (),
         parts=parts_view(book, entry, concept, links, crops) if crops is not None else None,
         undivided=full and division_of(book, concept) is not None,
+        ablation=concept.ablation,
     )
 
 

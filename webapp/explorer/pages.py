@@ -78,6 +78,47 @@ class PartsView:
 
 
 @dataclass(frozen=True)
+class TickView:
+    """A labelled place on an axis."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class SteeringMark:
+    """A dose at which something breaks, and where its label stands."""
+
+    kind: str
+    x: float
+    y: float
+    text: str
+    anchor: str
+
+
+@dataclass(frozen=True)
+class SteeringView:
+    """The dose–response curve of a concept, in units of its figure, and its values at dose 0."""
+
+    logit_path: str
+    probability_path: str
+    changed_path: str
+    logit_ticks: tuple[TickView, ...]
+    dose_ticks: tuple[TickView, ...]
+    marks: tuple[SteeringMark, ...]
+    unreal: tuple[float, float] | None
+    top: float
+    zero: float
+    start: tuple[float, float, float]
+    low: float
+    high: float
+    logit: str
+    probability: str
+    changed: str
+    told: str
+
+
+@dataclass(frozen=True)
 class ConceptView:
     """One concept of a class, as a card and the panel that it opens."""
 
@@ -101,6 +142,8 @@ class ConceptView:
     undivided: bool = False
     page: str | None = None
     elsewhere: tuple[ClassShareView, ...] = ()
+    steering: SteeringView | None = None
+    ablation: float | None = None
 
 
 @dataclass(frozen=True)

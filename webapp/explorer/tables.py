@@ -5,9 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from .book import AtlasBook
+from .steering import steering_table
 from .trust import trust_table
 
-TABLES = ("concepts", "images", "measures")
+TABLES = ("concepts", "images", "measures", "steering")
 
 
 def class_table(book: AtlasBook, class_id: int, dictionary: str, table: str) -> str:
@@ -28,6 +29,8 @@ def class_table(book: AtlasBook, class_id: int, dictionary: str, table: str) -> 
         frame = book.load(entry.id).images
     elif table == "measures":
         frame = trust_table(book, book.info(entry.id), chosen.id)
+    elif table == "steering":
+        frame = steering_table(book.load(entry.id), chosen.id)
     else:
         raise KeyError(table)
     return frame.to_csv(index=False, lineterminator="\n", float_format="%.6g")

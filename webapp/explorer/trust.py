@@ -91,7 +91,11 @@ def _numbers(fit: DictionaryFit, chosen: DictionaryInfo) -> list[tuple[str, floa
             quality.r_squared,
             "differences between crops that are kept: 1 all, 0 no more than the average crop tells",
         ),
-        ("stability", quality.stability, f"cosine with the {word}s that other images give; 1 is the same"),
+        (
+            "stability",
+            quality.stability,
+            f"cosine with the {word}s that other images give; 1 is the same",
+        ),
         ("dead", float(quality.dead), f"{word}s that no crop has"),
         ("l0", quality.l0, f"{word}s that an average crop has; few are easier to read"),
         (

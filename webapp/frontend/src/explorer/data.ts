@@ -1,5 +1,7 @@
 // What a class page brings along for its script: a value an image, a record a concept.
 
+import type { SteeringData } from "./steering";
+
 export interface ConceptData {
   id: string;
   index: number;
@@ -18,6 +20,7 @@ export interface ClassData {
   split: number[];
   concepts: ConceptData[];
   maps?: string;
+  steering: SteeringData | null;
 }
 
 export function readClassData(): ClassData | null {

@@ -1,7 +1,7 @@
 // Figures as files: SVG with its colours written out, PNG at three times its size.
 
 const STYLES = [
-  "fill", "fill-opacity", "stroke", "stroke-width", "stroke-linecap", "opacity",
+  "fill", "fill-opacity", "stroke", "stroke-width", "stroke-linecap", "stroke-dasharray", "opacity",
   "font-family", "font-size", "font-weight", "text-anchor", "clip-path",
 ] as const;
 const PNG_SCALE = 3;
@@ -59,8 +59,10 @@ async function standalone(svg: SVGSVGElement): Promise<string> {
       if (address) image.setAttribute("href", await dataAddress(address));
     }),
   );
-  const { width, height } = svg.viewBox.baseVal;
+  const { x, y, width, height } = svg.viewBox.baseVal;
   const ground = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+  ground.setAttribute("x", String(x));
+  ground.setAttribute("y", String(y));
   ground.setAttribute("width", String(width));
   ground.setAttribute("height", String(height));
   ground.setAttribute("fill", getComputedStyle(svg.closest("figure") ?? svg).backgroundColor);

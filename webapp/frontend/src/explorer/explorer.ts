@@ -7,6 +7,7 @@ import { startDownloads } from "./download";
 import { filterList, startRandom, startSearch } from "./search";
 import { startAtlasMaps, startStrongImages } from "./shared";
 import { readSite } from "./site";
+import { startSteering } from "./steering";
 
 document.documentElement.classList.add("js");
 const site = readSite();
@@ -16,7 +17,10 @@ if (site) {
   filterList(site).catch(() => undefined); // the whole list stays
 }
 const data = readClassData();
-if (data) startCluster(data, startConcepts(data));
+if (data) {
+  startCluster(data, startConcepts(data));
+  startSteering(data);
+}
 startAtlasMaps();
 startStrongImages();
 startDownloads();

@@ -1,0 +1,79 @@
+"""The explorer's numbers in a real browser: the slider of a concept, by keyboard and as files."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.serving import make_server
+
+from lens_core.atlas import Atlas
+from webapp.explorer import create_explorer_app
+from webapp.explorer.site import write_site
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def address(synthetic_atlas: Atlas) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, create_explorer_app([synthetic_atlas.root]), threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/atlas/synthetic/"
+    server.shutdown()
+
+
+@pytest.fixture
+def page(chromium: Any) -> Iterator[Any]:
+    """A page that fails its test if a script fails or the content policy refuses something."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda line: line.type == "error" and complaints.append(line.text))
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def test_the_slider_reads_the_curve_out(page: Any, address: str) -> None:
+    page.goto(f"{address}class/0#concepts-2")
+    panel = page.locator(".panel.is-open")
+    slider = panel.get_by_role("slider", name="Dose of Concept 2")
+    slider.focus()
+    for _ in range(7):
+        page.keyboard.press("ArrowRight")
+    # Its logit is 8 − α; between the recorded doses 1 and 2 the share of changed decisions rises.
+    assert panel.locator('[data-out="logit"]').inner_text() == "6.25"
+    assert panel.locator('[data-out="changed"]').inner_text() == "56\u00a0%"
+    assert panel.locator('[data-out="state"]').inner_text() == ""
+    page.keyboard.press("ArrowRight")
+    assert panel.locator('[data-out="dose"]').inner_text() == "2"
+    assert panel.locator('[data-out="state"]').inner_text() == "Most decisions have changed."
+    assert "logit 6.00" in slider.get_attribute("aria-valuetext")
+    mark = panel.locator(".dose-mark.changes").get_attribute("x1")
+    assert panel.locator('[data-now="line"]').get_attribute("x1") == mark
+    page.keyboard.press("End")
+    assert panel.locator('[data-out="logit"]').inner_text() == "2.00"
+    assert "no longer like real ones" in panel.locator('[data-out="state"]').inner_text()
+    page.keyboard.press("Home")
+    assert panel.locator('[data-out="dose"]').inner_text() == "\u22122"
+
+
+def test_the_curve_is_saved(page: Any, address: str) -> None:
+    page.goto(f"{address}class/0#concepts-1")
+    with page.expect_download() as download:
+        page.locator(".panel.is-open .steering").get_by_text("SVG").click()
+    content = Path(download.value.path()).read_text()
+    assert content.startswith("<svg")
+    assert "more works the other way" in content
+
+
+def test_the_slider_works_from_a_folder(page: Any, synthetic_atlas: Atlas, tmp_path: Path) -> None:
+    write_site(synthetic_atlas, tmp_path / "site")
+    page.goto((tmp_path / "site" / "class" / "0.html").as_uri() + "#concepts-1")
+    page.locator(".panel.is-open [data-dose]").press("End")
+    # 8 + α up to its bend at dose 3, and back by as much beyond.
+    assert page.locator('.panel.is-open [data-out="logit"]').inner_text() == "8.00"
