@@ -11,6 +11,7 @@ from . import migrations
 from .config import ServerConfig
 from .database import Database
 from .problems import register_problems
+from .recruiters import Recruiters
 from .security import harden
 from .server import EXTENSION, Server
 from .services.studies import Shelf
@@ -36,6 +37,7 @@ def create_app(config: ServerConfig, database: Database | None = None) -> Flask:
         key=key,
         studies=Shelf(config),
         names=StimulusNames(key, database),
+        recruiters=Recruiters(config),
     )
     harden(app, config)
     csrf = CSRFProtect(app)

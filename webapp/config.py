@@ -34,6 +34,10 @@ class ServerConfig(BaseModel):
     quiz_attempts : how often the quiz may be tried where the study does not say.
     login_attempts, login_window_minutes : failed log-ins allowed per name and per address.
     console_hours : how long a log-in lasts.
+    arrivals, arrivals_window_minutes : new participants allowed per address; a laboratory's room
+        may have one address for all.
+    prolific_keys_url : where the keys of Prolific's signed links are.
+    sona_hosts : hosts besides SONA's own that may be asked for credit.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +54,10 @@ class ServerConfig(BaseModel):
     login_attempts: Annotated[int, Field(gt=0)] = 10
     login_window_minutes: Annotated[float, Field(gt=0)] = 15.0
     console_hours: Annotated[float, Field(gt=0)] = 12.0
+    arrivals: Annotated[int, Field(gt=0)] = 600
+    arrivals_window_minutes: Annotated[float, Field(gt=0)] = 10.0
+    prolific_keys_url: str = "https://api.prolific.com/.well-known/study/jwks.json"
+    sona_hosts: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
@@ -110,7 +118,8 @@ def read_config(
     """Settings from the environment, checked.
 
     ``DATABASE_URL``, ``LENS_HTTPS`` (1 or 0), ``LENS_TRUSTED_HOSTS`` (comma-separated),
-    ``LENS_PROXIES`` (a count) and ``LENS_LEASE_MINUTES`` are read.
+    ``LENS_PROXIES`` (a count), ``LENS_LEASE_MINUTES``, ``LENS_ARRIVALS`` (new participants per
+    address in ten minutes) and ``LENS_SONA_HOSTS`` (comma-separated) are read.
 
     Parameters
     ----------
@@ -130,8 +139,11 @@ def read_config(
     if env.get("LENS_HTTPS"):
         values["https"] = env["LENS_HTTPS"]
     if env.get("LENS_TRUSTED_HOSTS"):
-        hosts = (host.strip() for host in env["LENS_TRUSTED_HOSTS"].split(","))
-        values["trusted_hosts"] = tuple(host for host in hosts if host)
+        values["trusted_hosts"] = _several(env["LENS_TRUSTED_HOSTS"])
+    if env.get("LENS_SONA_HOSTS"):
+        values["sona_hosts"] = _several(env["LENS_SONA_HOSTS"])
+    if env.get("LENS_ARRIVALS"):
+        values["arrivals"] = env["LENS_ARRIVALS"]
     if env.get("LENS_PROXIES"):
         values["proxies"] = env["LENS_PROXIES"]
     if env.get("LENS_LEASE_MINUTES"):
@@ -142,6 +154,11 @@ def read_config(
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise LensError(f"server setting {where}: {first['msg']}") from error
+
+
+def _several(text: str) -> tuple[str, ...]:
+    """The parts of a comma-separated list."""
+    return tuple(part for each in text.split(",") if (part := each.strip()))
 
 
 def normal_url(url: str) -> str:

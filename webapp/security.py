@@ -7,16 +7,26 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from .config import KIB, ServerConfig
 
-CONTENT_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "img-src 'self' data: blob:",
-        "object-src 'none'",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
+NOBODY = "'none'"
+NOBODY_FRAMES = f"frame-ancestors {NOBODY}"
+
+
+def content_policy(*, forms: str = "", frames: tuple[str, ...] = ()) -> str:
+    """The policy of a page; ``forms`` is a further host that a form may post to, ``frames`` are
+    hosts that may show the page in a frame."""
+    return "; ".join(
+        (
+            "default-src 'self'",
+            "img-src 'self' data: blob:",
+            "object-src 'none'",
+            "base-uri 'none'",
+            f"form-action 'self' {forms}".rstrip(),
+            f"frame-ancestors {' '.join(frames or (NOBODY,))}",
+        )
     )
-)
+
+
+CONTENT_POLICY = content_policy()
 
 HEADERS = {
     "Content-Security-Policy": CONTENT_POLICY,
@@ -52,6 +62,9 @@ def harden(app: Flask, config: ServerConfig) -> None:
     def add_headers(response: Response) -> Response:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        if NOBODY_FRAMES not in response.headers["Content-Security-Policy"]:
+            # The older header knows no list of hosts, and would forbid what the policy allows.
+            del response.headers["X-Frame-Options"]
         if config.https:
             response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         if "Cache-Control" not in response.headers:

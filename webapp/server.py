@@ -12,6 +12,7 @@ from experiments.study import Study
 from .config import ServerConfig
 from .database import Database
 from .models import StudyRecord
+from .recruiters import Recruiters
 from .services.errors import Missing
 from .services.studies import Shelf, by_name
 from .stimulus_names import StimulusNames
@@ -30,6 +31,7 @@ class Server:
     key : signs cookies and stimulus names.
     studies : published studies, opened.
     names : opaque names of stimuli, by participant.
+    recruiters : where participants come from.
     """
 
     config: ServerConfig
@@ -37,6 +39,7 @@ class Server:
     key: bytes
     studies: Shelf
     names: StimulusNames
+    recruiters: Recruiters
 
     def lease(self, study: Study) -> timedelta:
         """How long a place is kept for somebody who is not heard of."""

@@ -11,7 +11,6 @@ from experiments.study import Study
 from tests.webapp.person import Person, knows
 from webapp import markdown
 from webapp.models import Participant, StudyRecord, Transition
-from webapp.recruiters import recognise
 from webapp.server import Server
 from webapp.services import studies
 
@@ -123,13 +122,6 @@ def test_one_person_of_a_recruiter_once(
     someone = db.scalars(select(Participant)).one()
     assert (someone.source, someone.external_id) == ("prolific", "5f1c")
     assert someone.source_details == {"STUDY_ID": "s1", "SESSION_ID": "x9"}
-
-
-def test_recruiters_know_their_links() -> None:
-    assert recognise({}).source == "lab"
-    assert recognise({"id": "s01", "source": "poster"}).external_id == "s01"
-    assert recognise({"PROLIFIC_PID": "x" * 999}).external_id == "x" * 128
-    assert recognise({"PROLIFIC_PID": " \n"}).source == "lab"
 
 
 def test_a_link_preview_is_nobody(person: Person, db: Session) -> None:

@@ -12,10 +12,10 @@ from werkzeug.exceptions import BadRequest
 
 from experiments.schedule import ScheduledTrial
 from experiments.study import Study
-from webapp.models import Scheduled
+from webapp.models import Scheduled, StudyRecord
 from webapp.server import access_of, the_server
+from webapp.services import credit, responses, sessions
 from webapp.services import events as event_service
-from webapp.services import responses, sessions
 from webapp.services.arrivals import by_access
 from webapp.services.errors import Conflict, Missing, Refused, Unusable
 
@@ -184,7 +184,9 @@ def finish(sid: str) -> Response:
     visit = the_visit(sid)
     try:
         with the_server().database.write() as db:
-            sessions.finish(db, visit.session_id, given.n_trials)
+            person = sessions.finish(db, visit.session_id, given.n_trials)
+            record = db.get_one(StudyRecord, person.study_id)
+            credit.owe(db, person, record, the_server().recruiters)
     except Conflict:
         raise
     except Refused as refused:

@@ -2,7 +2,7 @@
 
 from .accounts import Account, AuditEntry, FailedLogin
 from .base import Base
-from .participants import Participant, Transition
+from .participants import Known, Participant, RecentArrival, Transition
 from .sessions import Event, Response, Scheduled, TaskSession
 from .studies import StudyRecord
 
@@ -12,7 +12,9 @@ __all__ = [
     "Base",
     "Event",
     "FailedLogin",
+    "Known",
     "Participant",
+    "RecentArrival",
     "Response",
     "Scheduled",
     "StudyRecord",

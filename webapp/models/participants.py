@@ -15,7 +15,8 @@ class Participant(Base):
     """One person in one study.
 
     ``public_id`` is the identifier in exports; ``access`` is the secret that the person's cookie
-    holds. ``external_id`` is what a recruiter calls the person and stays out of anonymous exports.
+    holds. ``external_id`` is what a recruiter calls the person and stays out of all exports but the
+    identified one. ``credit`` is where a recruiter is told by the server: pending or granted.
     """
 
     __tablename__ = "participants"
@@ -50,6 +51,8 @@ class Participant(Base):
     last_seen_at: Mapped[datetime]
     lease_until: Mapped[datetime | None]
     completion_code: Mapped[str | None] = mapped_column(String(32), unique=True)
+    credit: Mapped[str | None] = mapped_column(String(16))
+    identity_removed_at: Mapped[datetime | None]
 
 
 class Transition(Base):
@@ -64,3 +67,28 @@ class Transition(Base):
     to_state: Mapped[str] = mapped_column(String(16))
     actor: Mapped[str] = mapped_column(String(80))
     reason: Mapped[str] = mapped_column(String(200))
+
+
+class Known(Base):
+    """Somebody who took part in a study and whose identifier is gone: admits one person once.
+
+    ``subject`` is a keyed hash of recruiter and identifier, which cannot be turned back.
+    """
+
+    __tablename__ = "known_people"
+    __table_args__ = (UniqueConstraint("study_id", "subject"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("studies.id"))
+    subject: Mapped[str] = mapped_column(String(64))
+
+
+class RecentArrival(Base):
+    """Somebody followed a link lately. ``subject`` is a keyed hash of the address, kept minutes."""
+
+    __tablename__ = "recent_arrivals"
+    __table_args__ = (Index(None, "subject", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]

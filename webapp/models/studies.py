@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -14,7 +15,8 @@ class StudyRecord(Base):
     """A frozen study that participants can be sent to.
 
     ``hash`` is what it was published with and never changes; ``draw_seed`` decides ties between
-    equally filled cells.
+    equally filled cells. ``settings`` is what may change while people take part: see
+    :class:`webapp.recruiters.settings.StudySettings`.
     """
 
     __tablename__ = "studies"
@@ -29,3 +31,4 @@ class StudyRecord(Base):
     state: Mapped[str] = mapped_column(String(16))
     draw_seed: Mapped[int] = mapped_column(BigInteger)
     published_at: Mapped[datetime]
+    settings: Mapped[dict[str, Any]] = mapped_column(default=dict)

@@ -6,16 +6,35 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask_wtf.csrf import generate_csrf
 
 from experiments.study import Study
 from webapp.models import Participant, StudyRecord
-from webapp.recruiters import recognise
+from webapp.recruiters import Arrival, BadLaunch, settings_of
 from webapp.server import Server, access_of, give_access, the_server, the_study
-from webapp.services import arrivals, assignment, sessions, states, studies
-from webapp.services.errors import Refused
+from webapp.services import (
+    admission,
+    arrivals,
+    assignment,
+    credit,
+    privacy,
+    sessions,
+    states,
+    studies,
+)
+from webapp.services.errors import Missing, Refused
 
+from .leaving import ending_of, frame_page, with_form_to
 from .view import view_of
 
 if TYPE_CHECKING:
@@ -26,6 +45,18 @@ if TYPE_CHECKING:
 participant = Blueprint(
     "participant", __name__, url_prefix="/study/<name>", template_folder="templates"
 )
+
+
+@participant.context_processor
+def promises() -> dict[str, object]:
+    """What happens to answers on withdrawal, for the pages that say so."""
+    try:
+        with the_server().database.read() as db:
+            record = studies.by_name(db, str((request.view_args or {}).get("name")))
+    except Missing:
+        return {}  # the page says that there is no such study
+    return {"withdrawal": settings_of(record.settings).withdrawal}
+
 
 FOR_EVER = "private, max-age=31536000, immutable"
 
@@ -56,6 +87,7 @@ def _go(name: str, page: str) -> BaseResponse:
 def _render(page: str, study: Study, person: Participant | None = None, **facts: object) -> str:
     session = {
         "status": person.state if person else None,
+        "may_withdraw": person is not None and "withdrawn" in states.FOLLOWS[person.state],
         "is_test": bool(person and person.is_test),
     }
     return render_template(
@@ -67,28 +99,63 @@ def _render(page: str, study: Study, person: Participant | None = None, **facts:
     )
 
 
-def _stopped(study: Study, reason: str, person: Participant | None = None) -> str:
-    return _render("stopped", study, person, reason=reason)
+def _stopped(study: Study, reason: str, person: Participant | None = None, **facts: object) -> str:
+    return _render("stopped", study, person, reason=reason, **facts)
 
 
 @participant.get("/")
 def arrive(name: str) -> Page:
     """The address that recruiters give out. Whoever comes again goes on where they were."""
     record, study = the_study(name)
+    # Link previews and uptime checks ask for the head only; they are nobody.
+    if request.method == "HEAD":
+        return ""
     person = _person(record)
-    if person is None:
-        # Link previews and uptime checks ask for the head only; they are nobody.
-        if request.method == "HEAD":
-            return ""
+    try:
+        arrival = the_server().recruiters.recognise(request.args, settings_of(record.settings))
+    except BadLaunch as bad:
+        if person is None:
+            current_app.logger.warning("a link to %s was refused: %s", name, bad)
+            return _stopped(study, "bad_link")
+        return _go(name, _due(person, study))
+    if arrival.frame is not None:
+        return frame_page(name, study, arrival)
+    if person is None or _is_another(person, arrival):
         try:
-            with the_server().database.write() as db:
-                person = arrivals.arrive(db, record, recognise(request.args))
+            person = _take(record, arrival)
         except Refused as refused:
             return _stopped(study, refused.reason)
         give_access(name, person.access)
         # The mark tells the next page that a cookie was given, see _require.
         return redirect(url_for("participant.consent", name=name, arrived=1), code=303)
     return _go(name, _due(person, study))
+
+
+def _is_another(person: Participant, arrival: Arrival) -> bool:
+    """Whether the link names somebody else than the cookie: the next one at a shared machine."""
+    return (
+        not person.is_test
+        and arrival.external_id is not None
+        and arrival.external_id != person.external_id
+        and person.identity_removed_at is None
+    )
+
+
+def _take(record: StudyRecord, arrival: Arrival) -> Participant:
+    """Write down somebody new."""
+    server = the_server()
+    settings = settings_of(record.settings)
+    window = timedelta(minutes=server.config.arrivals_window_minutes)
+    with server.database.write() as db:
+        admission.count_arrival(
+            db,
+            request.remote_addr or "",
+            key=server.key,
+            limit=server.config.arrivals,
+            window=window,
+        )
+        admission.admit(db, record, arrival, key=server.key, settings=settings)
+        return arrivals.arrive(db, record, arrival)
 
 
 def _require(name: str, page: str) -> tuple[StudyRecord, Study, Participant] | BaseResponse | str:
@@ -252,12 +319,16 @@ def task(name: str) -> Page:
 
 @participant.get("/debrief")
 def debrief(name: str) -> Page:
-    """Thanks, and the code."""
+    """Thanks, the code, and the way back to the recruiter."""
     found = _require(name, "debrief")
     if not isinstance(found, tuple):
         return found
-    _, study, person = found
-    return _render("debrief", study, person, completion_code=person.completion_code)
+    record, study, person = found
+    server = the_server()
+    credited = credit.give(server.database, server.recruiters, person.id)
+    ending = ending_of(record, person)
+    page = _render("debrief", study, person, ending=ending, credit_pending=not credited)
+    return with_form_to(page, ending)
 
 
 @participant.get("/stopped")
@@ -266,11 +337,28 @@ def stopped(name: str) -> Page:
     found = _require(name, "stopped")
     if not isinstance(found, tuple):
         return found
-    _, study, person = found
+    record, study, person = found
     with the_server().database.read() as db:
         why = states.last_reason(db, person.id)
     # Who found all places taken has done nothing wrong in the quiz.
-    return _stopped(study, "full" if why == "full" else person.state, person)
+    reason = "full" if why == "full" else person.state
+    return _stopped(study, reason, person, ending=ending_of(record, person))
+
+
+@participant.post("/withdraw")
+def withdraw(name: str) -> Page:
+    """Take part no longer, and have the answers treated as the consent text promised."""
+    record, study = the_study(name)
+    person = _person(record)
+    if person is None or request.form.get("sure") != "yes":
+        return _go(name, "arrive")
+    server = the_server()
+    with server.database.write() as db:
+        privacy.withdraw(
+            db, record, person.id, key=server.key, actor=arrivals.PERSON, reason="withdrew"
+        )
+    # The cookie leads nowhere any more, so the page is shown at once.
+    return _stopped(study, "withdrawn", person)
 
 
 @participant.post("/leave")

@@ -14,6 +14,7 @@ from webapp.server import give_access, the_server, the_study
 from webapp.services import accounts, arrivals, monitor, studies
 from webapp.services.audit import note
 from webapp.services.errors import Missing, Refused
+from webapp.services.subjects import subject
 
 from . import downloads
 from .access import (
@@ -61,8 +62,8 @@ def login() -> Page:
     name = request.form.get("name", "").strip().lower()[:64]
     password = request.form.get("password", "")
     subjects = (
-        accounts.subject(server.key, "name", name),
-        accounts.subject(server.key, "address", request.remote_addr or ""),
+        subject(server.key, "login/name", name),
+        subject(server.key, "login/address", request.remote_addr or ""),
     )
     window = timedelta(minutes=server.config.login_window_minutes)
     try:

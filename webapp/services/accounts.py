@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 import secrets
 from collections.abc import Sequence
@@ -87,11 +85,6 @@ def _require_password(password: str) -> None:
 def listed(db: Session) -> Sequence[Account]:
     """All accounts by name."""
     return db.scalars(select(Account).order_by(Account.name)).all()
-
-
-def subject(key: bytes, kind: str, value: str) -> str:
-    """A keyed hash under which failed log-ins are counted, so that no address is kept."""
-    return hmac.new(key, f"login/{kind}/{value}".encode(), hashlib.sha256).hexdigest()
 
 
 def require_patience(

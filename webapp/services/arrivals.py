@@ -6,6 +6,7 @@ import secrets
 from typing import Literal
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp.clock import utc_now
@@ -58,8 +59,13 @@ def arrive(
         last_seen_at=now,
         quiz_attempts=0,
     )
-    db.add(participant)
-    db.flush()
+    try:
+        with db.begin_nested():
+            db.add(participant)
+            db.flush()
+    except IntegrityError as error:
+        # Two clicks on the same link arrived together.
+        raise Refused("already_started") from error
     db.add(
         Transition(
             participant_id=participant.id,

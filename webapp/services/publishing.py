@@ -58,6 +58,7 @@ def publish(
             state="open",
             draw_seed=secrets.randbits(62),
             published_at=utc_now(),
+            settings={},
         )
         db.add(added)
         db.flush()

@@ -12,7 +12,7 @@ from webapp.models import Participant, Transition
 from .errors import Refused
 
 FOLLOWS: dict[str, frozenset[str]] = {
-    "arrived": frozenset({"consented", "returned"}),
+    "arrived": frozenset({"consented", "returned", "withdrawn"}),
     "consented": frozenset({"active", "screened_out", "returned", "timed_out", "withdrawn"}),
     "active": frozenset({"complete", "screened_out", "returned", "timed_out", "withdrawn"}),
     # Whoever comes back within the study's limit goes on where the answers end.

@@ -1,0 +1,78 @@
+"""Who is let in: not too many from one address, and one person once, also across studies."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import delete, func, or_, select
+from sqlalchemy.orm import Session
+
+from webapp.clock import utc_now
+from webapp.models import Known, Participant, RecentArrival, StudyRecord
+from webapp.recruiters import Arrival, StudySettings
+
+from .errors import Refused
+from .subjects import person_subject, subject
+
+
+def admit(
+    db: Session, record: StudyRecord, arrival: Arrival, *, key: bytes, settings: StudySettings
+) -> None:
+    """Let somebody in, or say why not.
+
+    Raises
+    ------
+    Refused
+        ``already_started`` if the person was here and has been erased since;
+        ``took_part_elsewhere`` if the person was in a study whose people are not taken.
+    """
+    if arrival.external_id is None:
+        return
+    known = person_subject(key, arrival.source, arrival.external_id)
+    mine = select(Known.id).where(Known.study_id == record.id, Known.subject == known)
+    if db.scalars(mine).first() is not None:
+        raise Refused("already_started")
+    if not settings.not_from:
+        return
+    was_there = (
+        select(StudyRecord.id)
+        .outerjoin(
+            Participant,
+            (Participant.study_id == StudyRecord.id)
+            & (Participant.source == arrival.source)
+            & (Participant.external_id == arrival.external_id),
+        )
+        .outerjoin(Known, (Known.study_id == StudyRecord.id) & (Known.subject == known))
+        .where(
+            StudyRecord.name.in_(settings.not_from),
+            or_(Participant.id.is_not(None), Known.id.is_not(None)),
+        )
+    )
+    if db.scalars(was_there).first() is not None:
+        raise Refused("took_part_elsewhere")
+
+
+def count_arrival(db: Session, address: str, *, key: bytes, limit: int, window: timedelta) -> None:
+    """Count somebody new from an address; the address itself is not kept.
+
+    Raises
+    ------
+    Refused
+        ``too_many`` if the address has sent more than the limit within the window.
+    """
+    now = utc_now()
+    source = subject(key, "arrival", address)
+    lately = db.scalars(
+        select(func.count()).where(
+            RecentArrival.subject == source, RecentArrival.at >= now - window
+        )
+    ).one()
+    if lately >= limit:
+        raise Refused("too_many")
+    db.add(RecentArrival(subject=source, at=now))
+
+
+def forget_arrivals(db: Session, window: timedelta) -> int:
+    """Delete what no longer counts; returns how many."""
+    old = db.execute(delete(RecentArrival).where(RecentArrival.at < utc_now() - window))
+    return int(getattr(old, "rowcount", 0))
