@@ -28,6 +28,7 @@ from analysis.dataset import Dataset
 from analysis.differences import METHODS, TWO_WAY, Differences, compare_conditions
 from analysis.exclusions import Exclusions, apply_exclusions
 from analysis.multiverse import Multiverse, multiverse
+from analysis.plan import KNOWN_METHODS, KNOWN_OUTCOMES
 from analysis.programmes.base import Programme, Section
 from analysis.programmes.registry import recognise, run_programme
 from analysis.progress import Track, no_track
@@ -47,6 +48,8 @@ STEPS = (
     "other exclusions",
 )
 CONFIRMATORY, EXPLORATORY = "confirmatory", "exploratory"
+DECLARED_SECTIONS = {"correct~basis*layer": ("basis_layers", "coefficients")}
+"""Formulas of plans that a programme's section answers, clustered by participant and item."""
 WITHOUT_RIGHT_ANSWERS = ("plausibility",)
 """Programmes whose answers are neither right nor wrong."""
 
@@ -252,7 +255,12 @@ def analyze_dataset(data: Dataset, *, seed: int = 0, track: Track = no_track) ->
         "why_no_function": no_function,
         "programme": None
         if programme is None or recognised is None
-        else {"status": EXPLORATORY, "recognised_by": recognised.why, **programme.content()},
+        else {
+            "status": EXPLORATORY,
+            "recognised_by": recognised.why,
+            "declared_section": _declared_section(data, programme),
+            **programme.content(),
+        },
         "beside": {
             "status": EXPLORATORY,
             "sections": [section.content() for section in further],
@@ -317,6 +325,14 @@ def _compare(
         )
     except NotEstimable as problem:
         return None, f"No comparison: {problem}."
+
+
+def _declared_section(data: Dataset, programme: Programme) -> str:
+    """The programme's section that answers the declared formula, or nothing."""
+    plan = data.plan
+    name, section = DECLARED_SECTIONS.get(plan.formula.replace(" ", ""), ("", ""))
+    known = plan.declared and plan.method in KNOWN_METHODS and plan.outcome in KNOWN_OUTCOMES
+    return section if known and programme.name == name and section in programme.tables() else ""
 
 
 def _multiverse(

@@ -13,6 +13,8 @@ import pytest
 
 from analysis.contents import plain
 from analysis.dataset import Dataset, from_frames
+from analysis.figures import LIGHT
+from analysis.output import figures
 from analysis.plan import Criterion, Plan
 from analysis.programmes.registry import PROGRAMMES, Known, Recognised, run_programme
 from analysis.report import render_report
@@ -92,6 +94,9 @@ SAID = {
 }
 
 
+DRAWN = ("one participant", "all correct", "half empty", "no condition")
+
+
 def analyse(frame: pd.DataFrame, paradigm: str = "") -> tuple[Dataset, Analysis]:
     data = replace(from_frames(frame, plan=PLAN), paradigm=paradigm)
     return data, analyze_dataset(data)
@@ -103,6 +108,8 @@ def test_nothing_fails_and_nobody_is_dropped_in_silence(kind: str) -> None:
     data, found = analyse(frame)
     results = json.loads(json.dumps(found.results, allow_nan=False))
     assert "</html>" in render_report(results, {})
+    for draw in figures(found).values() if kind in DRAWN else ():
+        draw(LIGHT)
     if kind in SAID:
         assert any(SAID[kind] in note for note in results["notes"]), results["notes"]
     flow = results["exclusions"]
@@ -136,7 +143,12 @@ def test_programmes_say_what_they_cannot_do(known: Known, whole: Analysis) -> No
         if found is None:
             assert f"“{known.name.replace('_', ' ')}” could not be made" in notes[0], kind
             continue
-        content = {"status": "exploratory", "recognised_by": "asked for", **found.content()}
+        content = {
+            "status": "exploratory",
+            "recognised_by": "asked for",
+            "declared_section": "",
+            **found.content(),
+        }
         results = json.loads(json.dumps(plain({**whole.results, "programme": content})))
         assert escape(found.title).replace("&#x27;", "&#39;") in render_report(results, {})
 
@@ -151,6 +163,18 @@ def test_every_programme_is_made_of_good_data() -> None:
         assert content["status"] == "exploratory"
         assert all(section["rows"] for section in content["sections"])
         assert plain(found.programme.to_frame()) == content["sections"][0]["rows"]
+
+
+def test_a_declared_interaction_is_confirmatory() -> None:
+    plan = replace(PLAN, formula="correct ~ basis * layer", exclusions=())
+    frame = answers().drop(columns=["first", "second", "model_correct"])
+    for declared, section in ((True, "coefficients"), (False, "")):
+        data = replace(from_frames(frame, plan=replace(plan, declared=declared)), paradigm="")
+        results = analyze_dataset(data).results
+        assert results["programme"]["declared_section"] == section
+        page = render_report(json.loads(json.dumps(results)), {})
+        assert ("confirmatory</span></h3>" in page) == declared
+        assert results["differences"]["status"] == "exploratory"
 
 
 def test_programmes_are_known_by_their_columns() -> None:
