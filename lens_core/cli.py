@@ -120,6 +120,19 @@ _DIR = click.Path(path_type=Path)
 )
 @click.option("--patch-px", type=click.IntRange(4), help="Side of crops. Default: 2/7 of the view.")
 @click.option("--display-px", type=click.IntRange(32, 2048), default=256, show_default=True)
+@click.option(
+    "--attributions",
+    default="",
+    metavar="NAMES",
+    help="Attribution methods whose maps to store: gradcam,rise,… or 'all'.",
+)
+@click.option(
+    "--attributed-images",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    help="Images of each class with attribution maps.",
+)
 @click.option("--no-measures", is_flag=True, help="Skip quality, fidelity, steering, ablation.")
 @click.option("--no-visualizations", is_flag=True, help="Make no feature visualizations.")
 @click.option("--visualize-units", is_flag=True, help="Make them for single units, too.")
@@ -177,6 +190,7 @@ def build(
     no_measures: bool,
     no_visualizations: bool,
     divisions: tuple[str, ...],
+    attributions: str,
     **chosen: Any,
 ) -> None:
     """Build an atlas from images and a classifier.
@@ -190,6 +204,7 @@ def build(
 
     if executor == "local" and (workers or ray_address):
         raise LensError("--workers and --ray-address are for --executor ray")
+    methods = _methods(attributions)
     layer = layers[0] if layers else None
     source = ModelSource(spec, weights, weights_by_order, layer, device, precision)
     runs_in = _executor(executor, source, workers, ray_address)
@@ -201,6 +216,7 @@ def build(
         measures=not no_measures,
         visualizations=not no_visualizations,
         divisions=tuple(Division.parse(text) for text in divisions),
+        attributions=methods,
         **chosen,
     )
     terminal.note(
@@ -224,6 +240,20 @@ def build(
             note=terminal.note,
         )
     click.echo(f"{out}: {len(manifest.classes)} classes, {manifest.hash}")
+
+
+def _methods(names: str) -> tuple[str, ...]:
+    """Attribution methods that --attributions names, each once."""
+    chosen = tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+    if not chosen:
+        return ()
+    from lens_core.attribution import ATTRIBUTIONS, attribution
+
+    if chosen == ("all",):
+        return tuple(ATTRIBUTIONS)
+    for name in chosen:
+        attribution(name)  # refuses what is unknown before anything is loaded
+    return chosen
 
 
 def _executor(

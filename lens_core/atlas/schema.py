@@ -18,6 +18,8 @@ Layout of the folder, format version 2::
                                             D/contributions (n_images, r)
                                             D/maps (n_images, r, h, w)
                                             D/steering/doses (k,)
+                                            attributions/M/maps (n_attributed, s, s)
+                                            attributions/M/{deletion,insertion} (n_attributed, k)
                                             D/steering/{logit,probability,changed,distance} (r, k)
     classes/00310/images/0000.webp          the model's view of an image
     classes/00310/pictures/….webp           visualizations (alpha is transparency) and crops
@@ -208,6 +210,16 @@ class DictionaryFit(Frozen):
     ablation: Ablation | None = None
 
 
+class AttributionInfo(Frozen):
+    """Maps of one attribution method for the class's logit, on the images named beside it."""
+
+    method: str
+    title: str
+    signed: bool = Field(description="values below 0 speak against the class")
+    deletion: float = Field(description="mean area under the probability as pixels go; small: true")
+    insertion: float = Field(description="the same as they come; large: true")
+
+
 class FileInfo(Frozen):
     """What a file must hold to be whole."""
 
@@ -231,6 +243,10 @@ class ClassInfo(Frozen):
     concepts: tuple[ConceptInfo, ...]
     fits: tuple[DictionaryFit, ...] = ()
     visualization: str | None = Field(default=None, description="picture of the class logit")
+    attributed: tuple[int, ...] = Field(
+        default=(), description="images with attribution maps, as rows of the images table"
+    )
+    attributions: tuple[AttributionInfo, ...] = ()
     files: dict[str, FileInfo] = Field(default_factory=dict)
 
     def concept(self, concept_id: str) -> ConceptInfo:

@@ -1,8 +1,8 @@
 """Where in a picture a concept or a class is seen.
 
 ``attribute(images, ClassTargets(classifier, 309), ["gradcam", "rise"])`` gives maps by name;
-``GradCAM().explain(images, targets)`` those of one method. `concept_maps` is what an atlas stores
-of its concepts, `spectral_residual` a control that knows no model.
+``attribution("rise").explain(images, targets)`` those of one method. `concept_maps` is what an
+atlas stores of its concepts, `spectral_residual` a control that knows no model.
 """
 
 from __future__ import annotations

@@ -79,6 +79,11 @@ def build_class(
     explained += divide_class(
         divisions, plan.everywhere, photographs, explained, plan.settings, track, note, folder.name
     )
+    attributed = None
+    if plan.settings.attributions:
+        from lens_core.building.attributions import attribute_class
+
+        attributed = attribute_class(plan.main, photographs, explained[0], plan.settings, track)
     pictures = {}
     if plan.spectrum is not None:
         from lens_core.building.portraits import portraits
@@ -86,7 +91,17 @@ def build_class(
         pictures = portraits(
             plan.everywhere, folder.class_id, explained, plan.spectrum, plan.settings, track
         )
-    write_class(out, plan.main, folder, photographs, explained, measured, pictures, plan.settings)
+    write_class(
+        out,
+        plan.main,
+        folder,
+        photographs,
+        explained,
+        measured,
+        attributed,
+        pictures,
+        plan.settings,
+    )
 
 
 def _explain_layers(

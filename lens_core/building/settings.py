@@ -98,6 +98,10 @@ class BuildSettings(Frozen):
     measures: bool = Field(True, description="quality, fidelity, steering and ablation")
     measured_images: int = Field(32, ge=1, description="images that these are asked of")
     stability_folds: int = Field(4, ge=0, description="refits for stability; 0 for none")
+    attributions: tuple[str, ...] = Field(
+        (), description="methods whose maps are stored for some images of each class"
+    )
+    attributed_images: int = Field(8, ge=1, description="images with attribution maps")
     visualizations: bool = True
     visualize_units: bool = False
     visualization_px: int | None = Field(None, ge=32, description="None: by the model's input")

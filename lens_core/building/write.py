@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lens_core import crops
 from lens_core.atlas import Alignment, ClassInfo, ClassWriter, ConceptInfo
+from lens_core.building.attributions import Attributed
 from lens_core.building.collect import ClassImages
 from lens_core.building.explain import Explained
 from lens_core.building.measure import Measured
@@ -32,6 +33,7 @@ def write_class(
     images: ClassImages,
     explained: Sequence[Explained],
     measured: Mapping[str, Measured],
+    attributed: Attributed | None,
     visualizations: Mapping[str, Image.Image],
     settings: BuildSettings,
 ) -> None:
@@ -43,6 +45,8 @@ def write_class(
         One a dictionary, the main one first.
     measured
         What was measured of them, by dictionary; may lack any.
+    attributed
+        Attribution maps, if there are any.
     visualizations
         Pictures by concept id, and by "class" for the class's logit.
     """
@@ -54,7 +58,8 @@ def write_class(
     ]
     out.write_table("images", _image_table(images, explained[0], names, settings))
     out.write_table("crops", _crop_table(len(names), boxes))
-    out.write_arrays(_arrays(explained, measured, images))
+    arrays = _arrays(explained, measured, images)
+    out.write_arrays(arrays | (attributed.arrays if attributed else {}))
     concepts = [
         concept
         for one in explained
@@ -89,6 +94,8 @@ def write_class(
                 for one in explained
             ),
             visualization=class_picture,
+            attributed=attributed.rows if attributed else (),
+            attributions=attributed.infos if attributed else (),
         )
     )
 
