@@ -25,7 +25,7 @@ def summary_lines(results: Mapping[str, Any]) -> list[str]:
         )
     differences = results["differences"]
     if differences is None:
-        return [*lines, results["why_no_difference"]]
+        return [*lines, results["why_no_difference"], *_programme(results)]
     for row in differences["comparisons"]:
         if not row["primary"]:
             continue
@@ -37,4 +37,16 @@ def summary_lines(results: Mapping[str, Any]) -> list[str]:
             f"({differences['status']}, {row['scope']})"
         )
     lines += [f"warning: {text}" for text in differences["warnings"]]
-    return lines
+    return [*lines, *_programme(results)]
+
+
+def _programme(results: Mapping[str, Any]) -> list[str]:
+    """Which published analysis was made, if any."""
+    programme = results["programme"]
+    if programme is None:
+        return []
+    tables = count(len(programme["sections"]), "table")
+    return [
+        f"programme {programme['name'].replace('_', ' ')}: {tables}, because "
+        f"{programme['recognised_by']}"
+    ]

@@ -19,6 +19,7 @@ from analysis.plan import Criterion, Plan
 from analysis.programmes.registry import PROGRAMMES, Known, Recognised, run_programme
 from analysis.report import render_report
 from analysis.results import Analysis, analyze_dataset
+from analysis.summary import summary_lines
 
 PLAN = Plan(
     declared=True,
@@ -191,6 +192,7 @@ def test_programmes_are_known_by_their_columns() -> None:
     assert found.programme is None
     choices = frame[["participant", "phase", "first", "second", "response"]]
     _, found = analyse(choices, "")
+    assert summary_lines(found.results)[-1].startswith("programme plausibility: 1 table, because")
     assert found.programme is not None
     assert found.programme.name == "plausibility"
     assert any("no right answers" in note for note in found.results["notes"])
