@@ -32,7 +32,7 @@ def page(chromium: Any) -> Iterator[Any]:
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda line: line.type == "error" and complaints.append(line.text))
+    page.on("console", lambda line: complaints.extend([line.text] * (line.type == "error")))
     yield page
     context.close()
     assert complaints == []

@@ -19,7 +19,16 @@ from tests.support.html import Page
 from webapp.explorer import Library, create_explorer_app
 
 HOME = "/atlas/synthetic/"
-PAGES = ["", "classes", "classes?q=bee", "method", "class/0", "class/2/units", "class/0/concepts"]
+PAGES = [
+    "",
+    "classes",
+    "classes?q=bee",
+    "method",
+    "bias",
+    "class/0",
+    "class/2/units",
+    "class/0/concepts",
+]
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +176,7 @@ def test_random_class_is_never_kept(client: FlaskClient) -> None:
         "/atlas/unknown/",
         HOME + "class/99",
         HOME + "class/0/nothing",
+        HOME + "bias.nothing.csv",
         HOME + "class/0/concepts.nothing.csv",
         HOME + "class/99/concepts.maps.bin",
         HOME + "files/atlas.json",

@@ -15,7 +15,16 @@ from tests.support.shared_atlases import make_shared_atlas
 from webapp.explorer import create_explorer_app, render
 from webapp.explorer.site import write_site
 
-PAGES = ["", "classes", "method", "class/0", "class/2", "concept/concepts-0", "concept/concepts-1"]
+PAGES = [
+    "",
+    "classes",
+    "method",
+    "bias",
+    "class/0",
+    "class/2",
+    "concept/concepts-0",
+    "concept/concepts-1",
+]
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +117,7 @@ def test_as_files_all_links_resolve(
     site = tmp_path / "site"
     report = write_site(atlas, site)
     pages = list(site.rglob("*.html"))
-    assert report.pages == len(pages) == 3 + 3 + 5
+    assert report.pages == len(pages) == 4 + 3 + 5
     for file in pages:
         found = Page(file.read_text())
         more = [e["data-picture"] for e in found.having("data-picture")]

@@ -69,7 +69,8 @@ def test_a_break_at_a_negative_dose_shades_the_other_side(synthetic_atlas: Atlas
     concept = ant.info.concept("concepts-0").model_copy(update={"steering": found})
     view = steering_view(concept, curves_of(ant, "concepts"))
     assert view is not None
-    assert view.unreal == (LEFT, pytest.approx((RIGHT - LEFT) / 8, abs=0.1))
+    assert view.unreal is not None
+    assert list(view.unreal) == pytest.approx([LEFT, (RIGHT - LEFT) / 8], abs=0.1)
     assert tell(found, -2, 6) == (
         "One dose more changes the logit by \u22122.00. At dose \u22121 most decisions change. "
         "At dose \u22121 activations stop being like real ones."

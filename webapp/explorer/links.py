@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 HOME = ""
 CLASSES = "classes"
 METHOD = "method"
+BIAS = "bias"
 RANDOM = "random"
 SEARCH_INDEX = "search.json"
 
@@ -40,6 +41,11 @@ def maps_path(class_id: int, dictionary: str) -> str:
 def table_path(class_id: int, dictionary: str, table: str) -> str:
     """Path of one of a class's tables as CSV."""
     return f"class/{class_id}/{dictionary}.{table}.csv"
+
+
+def bias_table_path(name: str) -> str:
+    """Path of one of the lists of the bias page as CSV."""
+    return f"{BIAS}.{name}.csv"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from . import class_page as class_pages
 from . import front_pages, links, shared_pages
+from .bias_page import bias_page
 from .book import AtlasBook
 from .links import Links
 from .texts import count, decimals, percent
@@ -48,6 +49,11 @@ def method(book: AtlasBook, place: Links) -> str:
     page = class_pages.class_page(book, entry.id, place, None)
     link = place.page(links.class_path(entry.id))
     return _render("method.html", book, place, page=page, example_link=link)
+
+
+def bias(book: AtlasBook, place: Links) -> str:
+    """Where the model may lean on the wrong thing."""
+    return _render("bias.html", book, place, page=bias_page(book, place))
 
 
 def not_found(book: AtlasBook, place: Links, message: str) -> str:
@@ -93,6 +99,7 @@ def _environment() -> Environment:
     environment.globals.update(
         CLASSES=links.CLASSES,
         METHOD=links.METHOD,
+        BIAS=links.BIAS,
         RANDOM=links.RANDOM,
         SEARCH_INDEX=links.SEARCH_INDEX,
         FIDELITY=FIDELITY,

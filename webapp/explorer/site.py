@@ -12,7 +12,7 @@ from pathlib import Path
 from lens_core.atlas import Atlas, LensError, Track, no_track
 from lens_core.atlas.store import FolderStore
 
-from . import links, maps, render, shared_pages, tables
+from . import bias, links, maps, render, shared_pages, tables
 from .book import AtlasBook
 from .front_pages import search_index
 from .links import Links
@@ -100,7 +100,10 @@ def _write_pages(book: AtlasBook, work: Path, track: Track) -> int:
         ("index", lambda at: render.home(book, at)),
         (links.CLASSES, lambda at: render.classes(book, at)),
         (links.METHOD, lambda at: render.method(book, at)),
+        (links.BIAS, lambda at: render.bias(book, at)),
     ]
+    for name in bias.LISTS:
+        _write(work / links.bias_table_path(name), bias.bias_table(book, name).encode())
     for path, make in pages:
         _write(work / f"{path}.html", make(place("" if path == "index" else path)).encode())
     _write(work / links.SEARCH_INDEX, search_index(book))

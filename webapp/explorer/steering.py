@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lens_core.atlas import AtlasClass, ConceptInfo, Steering
 
-from .pages import SteeringMark, SteeringView, TickView
+from .number_views import SteeringMark, SteeringView, TickView
 from .texts import decimals, percent
 
 Floats = NDArray[np.float64]

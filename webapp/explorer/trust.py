@@ -7,7 +7,7 @@ import pandas as pd
 from lens_core.atlas import ClassInfo, DictionaryFit, DictionaryInfo
 
 from .book import AtlasBook, unit_word
-from .pages import AblationRow, FidelityRow, MeasureView, TrustView
+from .number_views import AblationRow, FidelityRow, MeasureView, TrustView
 from .texts import decimals, percent
 
 RANDOM = "random"

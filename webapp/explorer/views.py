@@ -14,7 +14,7 @@ from werkzeug.security import safe_join
 
 from lens_core.atlas import AtlasDamaged, LensError
 
-from . import links, maps, render, shared_pages, tables
+from . import bias, links, maps, render, shared_pages, tables
 from .book import AtlasBook
 from .bookshelf import Library
 from .front_pages import search_index
@@ -59,6 +59,18 @@ def blueprint(library: Library) -> Blueprint:
     def method(slug: str) -> Response:
         book = _book(library, slug)
         return _page(render.method(book, _links(library, book, links.METHOD)))
+
+    @pages.get(f"/atlas/<slug>/{links.BIAS}")
+    def bias_(slug: str) -> Response:
+        book = _book(library, slug)
+        return _page(render.bias(book, _links(library, book, links.BIAS)))
+
+    @pages.get(f"/atlas/<slug>/{links.BIAS}.<name>.csv")
+    def bias_list(slug: str, name: str) -> Response:
+        book = _book(library, slug)
+        with _missing():
+            text = bias.bias_table(book, name)
+        return _csv(text, f"{book.slug}-bias-{name}.csv")
 
     @pages.get(f"/atlas/<slug>/{links.RANDOM}")
     def random(slug: str) -> BaseResponse:
@@ -109,10 +121,7 @@ def blueprint(library: Library) -> Blueprint:
         book = _book(library, slug)
         with _missing():
             text = tables.class_table(book, class_id, dictionary, table)
-        answer = _data(text.encode(), "text/csv")
-        name = f"{book.slug}-{class_id}-{dictionary}-{table}.csv"
-        answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-        return answer
+        return _csv(text, f"{book.slug}-{class_id}-{dictionary}-{table}.csv")
 
     @pages.get("/atlas/<slug>/files/<path:path>")
     def file(slug: str, path: str) -> Response:
@@ -199,4 +208,10 @@ def _data(content: bytes, mimetype: str) -> Response:
     answer.headers["Cache-Control"] = FOR_EVER if request.args.get("v") else "no-cache"
     answer.add_etag()
     answer.make_conditional(request)
+    return answer
+
+
+def _csv(text: str, name: str) -> Response:
+    answer = _data(text.encode(), "text/csv")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer

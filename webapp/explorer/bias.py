@@ -1,0 +1,208 @@
+"""Where a model may lean on the wrong thing, ranked: a starting point for looking, not a verdict.
+
+Two signs. A concept that counts much while the model is often wrong where it leads; and a concept
+that two classes share although they share little else.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from lens_core.atlas import ClassInfo, ConceptInfo
+
+from .book import AtlasBook
+
+N_LISTED = 24
+DOUBT = 5
+"""Images that make half of a score."""
+LEAST = 1e-6
+"""Scores that are but rounding."""
+LISTS = ("unreliable", "shared")
+
+
+@dataclass(frozen=True)
+class Unreliable:
+    """A concept that counts much, and where it leads the model is wrong more often than elsewhere.
+
+    ``score`` is importance × (accuracy of the class − reliability of the concept), pulled towards 0
+    where it leads in few of the n images of the class: × n / (n + `DOUBT`).
+    """
+
+    class_id: int
+    concept_id: str
+    importance: float
+    reliability: float
+    accuracy: float
+    n_images: int
+    score: float
+
+
+@dataclass(frozen=True)
+class SharedByStrangers:
+    """A concept of two classes that have little else in common.
+
+    ``relatedness`` is how alike the two classes' other concepts are; ``score`` is the smaller of
+    both importances × (cosine − relatedness).
+    """
+
+    class_id: int
+    concept_id: str
+    importance: float
+    other_class_id: int
+    other_concept_id: str
+    other_importance: float
+    cosine: float
+    relatedness: float
+    score: float
+
+
+@lru_cache(maxsize=8)
+def unreliable(book: AtlasBook) -> tuple[Unreliable, ...]:
+    """Concepts of the main dictionary that count much and lead astray, the worst first."""
+    found = []
+    for entry in book.atlas.classes:
+        info = book.load(entry.id).info
+        for concept in info.of_dictionary(book.main.id):
+            one = _unreliable(info, concept)
+            if one is not None:
+                found.append(one)
+    return tuple(sorted(found, key=lambda one: (-one.score, one.class_id, one.concept_id)))
+
+
+def _unreliable(info: ClassInfo, concept: ConceptInfo) -> Unreliable | None:
+    if concept.reliability is None or info.accuracy is None or concept.importance <= 0:
+        return None
+    gap = info.accuracy - concept.reliability
+    if gap <= 0:
+        return None
+    n_images = round(concept.prevalence * info.n_images)
+    evidence = max(n_images, 1)
+    return Unreliable(
+        class_id=info.id,
+        concept_id=concept.id,
+        importance=concept.importance,
+        reliability=concept.reliability,
+        accuracy=info.accuracy,
+        n_images=n_images,
+        score=concept.importance * gap * evidence / (evidence + DOUBT),
+    )
+
+
+@lru_cache(maxsize=8)
+def shared_by_strangers(book: AtlasBook) -> tuple[SharedByStrangers, ...]:
+    """Concepts of the main dictionary that unrelated classes have, the most surprising first."""
+    found = _of_all(book) if book.main.scope == "shared" else _of_each(book)
+    return tuple(sorted(found, key=lambda one: (-one.score, one.class_id, one.concept_id)))
+
+
+def _of_each(book: AtlasBook) -> list[SharedByStrangers]:
+    """From the table of similar concepts: its pairs of classes, and what else each pair shares."""
+    importance = {
+        (entry.id, concept.id): concept.importance
+        for entry in book.atlas.classes
+        for concept in entry.concepts
+        if concept.dictionary == book.main.id
+    }
+    pairs: dict[tuple[int, int], dict[tuple[str, str], float]] = defaultdict(dict)
+    for (here, concept), others in book.similar_rows.items():
+        for there, other, cosine in others:
+            if (here, concept) not in importance or (there, other) not in importance:
+                continue
+            names = (concept, other) if here < there else (other, concept)
+            pairs[min(here, there), max(here, there)][names] = cosine
+    found = []
+    for (here, there), cosines in pairs.items():
+        for (concept, other), cosine in cosines.items():
+            mine, theirs = importance[here, concept], importance[there, other]
+            if min(mine, theirs) <= 0:
+                continue
+            related = _relatedness(here, concept, cosines, importance)
+            score = min(mine, theirs) * (cosine - related)
+            if score > LEAST:
+                found.append(
+                    SharedByStrangers(
+                        here, concept, mine, there, other, theirs, cosine, related, score
+                    )
+                )
+    return found
+
+
+def _relatedness(
+    class_id: int,
+    left_out: str,
+    cosines: dict[tuple[str, str], float],
+    importance: dict[tuple[int, str], float],
+) -> float:
+    """Mean best cosine of a class's other concepts with the other class, weighted by importance.
+
+    A concept that is not listed with the other class counts as unlike it.
+    """
+    best: dict[str, float] = {}
+    for (concept, _), cosine in cosines.items():
+        best[concept] = max(best.get(concept, 0.0), cosine)
+    total = whole = 0.0
+    for (owner, concept), weight in importance.items():
+        if owner == class_id and concept != left_out and weight > 0:
+            whole += weight
+            total += weight * best.get(concept, 0.0)
+    return total / whole if whole else 0.0
+
+
+def _of_all(book: AtlasBook) -> list[SharedByStrangers]:
+    """Of one dictionary for all: rows that matter to two classes whose other rows differ."""
+    shared = book.shared(book.main.id)
+    importances = np.maximum(np.asarray(shared.array("importances"), dtype=np.float64), 0)
+    ids = [place.class_id for place in shared.info.classes]
+    place_of = {class_id: place for place, class_id in enumerate(ids)}
+    found = []
+    for concept in shared.info.concepts:
+        rest = importances.copy()
+        rest[:, concept.row] = 0
+        lengths = np.linalg.norm(rest, axis=1)
+        claims = [share for share in concept.classes if share.class_id in place_of]
+        for place, first in enumerate(claims):
+            for second in claims[place + 1 :]:
+                a, b = place_of[first.class_id], place_of[second.class_id]
+                size = float(lengths[a] * lengths[b])
+                related = float(rest[a] @ rest[b]) / size if size else 0.0
+                score = min(first.importance, second.importance) * (1 - related)
+                if score > LEAST:
+                    found.append(
+                        SharedByStrangers(
+                            first.class_id,
+                            concept.id,
+                            first.importance,
+                            second.class_id,
+                            concept.id,
+                            second.importance,
+                            1.0,
+                            related,
+                            score,
+                        )
+                    )
+    return found
+
+
+def bias_table(book: AtlasBook, name: str) -> str:
+    """One of the `LISTS`, whole, as CSV text.
+
+    Raises
+    ------
+    KeyError
+        If there is no such list.
+    """
+    if name not in LISTS:
+        raise KeyError(name)
+    rows: tuple[Unreliable, ...] | tuple[SharedByStrangers, ...]
+    kind: type[Unreliable] | type[SharedByStrangers]
+    if name == "unreliable":
+        rows, kind = unreliable(book), Unreliable
+    else:
+        rows, kind = shared_by_strangers(book), SharedByStrangers
+    frame = pd.DataFrame([vars(row) for row in rows], columns=list(kind.__dataclass_fields__))
+    return frame.to_csv(index=False, lineterminator="\n", float_format="%.6g")
