@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from webapp.cli import Terminal
     from webapp.config import ServerConfig
     from webapp.database import Database
+    from webapp.services.exports import Variant
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 ACTOR = "command line"
@@ -141,6 +142,12 @@ def publish(terminal: Terminal, study: Path, server_dir: Path) -> None:
 @click.option("--server-dir", type=FOLDER, required=True, help="The server's folder.")
 @click.option("--out", type=FOLDER, required=True, help="Where the data set goes.")
 @click.option("--include-previews", is_flag=True, help="Also what researchers tried out.")
+@click.option(
+    "--variant", type=click.Choice(["pseudonymous", "identified", "anonymous"]),
+    default="pseudonymous", show_default=True,
+    help="identified adds the recruiter's identifiers and codes; anonymous has new identifiers in "
+    "every export and no times.",
+)  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace what is there.")
 @click.pass_obj
 def export(
@@ -149,6 +156,7 @@ def export(
     server_dir: Path,
     out: Path,
     include_previews: bool,
+    variant: Variant,
     force: bool,
 ) -> None:
     """Write the data set of a published study."""
@@ -172,6 +180,7 @@ def export(
         record,
         study,
         out,
+        variant=variant,
         include_previews=include_previews,
         force=force,
         track=terminal.track,

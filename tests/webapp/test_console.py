@@ -38,6 +38,7 @@ NEEDS = {
     ("POST", f"{STUDY}/state"): "researcher",
     ("POST", f"{STUDY}/preview"): "researcher",
     ("POST", f"{STUDY}/dataset.zip"): "researcher",
+    ("GET", f"{STUDY}/settings"): "researcher",
     ("GET", "/console/accounts"): "owner",
 }
 

@@ -8,12 +8,12 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from flask import Blueprint, Response, abort
+from flask import Blueprint, Response, abort, request
 
 from lens_core.atlas import LensError
 from webapp.server import the_server, the_study
 from webapp.services.audit import note
-from webapp.services.exports import export
+from webapp.services.exports import VARIANTS, export
 
 from .access import needs, the_account
 
@@ -32,11 +32,15 @@ def dataset(name: str) -> Response:
     """The data set as a zip file. It is written to disk first and never held in memory."""
     record, study = the_study(name)
     server = the_server()
+    wanted = request.form.get("variant", "pseudonymous")
+    variant = next((each for each in VARIANTS if each == wanted), None)
+    if variant is None:
+        abort(400)
     with server.database.write() as db:
-        note(db, the_account().name, "download data", record.id)
+        note(db, the_account().name, "download data", record.id, {"variant": variant})
     folder = Path(tempfile.mkdtemp(prefix="lens-export-"))
     try:
-        export(server.database, record, study, folder / name)
+        export(server.database, record, study, folder / name, variant=variant)
         archive = folder / f"{name}.zip"
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as packed:
             for path in sorted((folder / name).rglob("*")):
@@ -56,7 +60,7 @@ def dataset(name: str) -> Response:
 
     reply = Response(pieces(), mimetype="application/zip")
     reply.content_length = size
-    reply.headers["Content-Disposition"] = f'attachment; filename="{name}.zip"'
+    reply.headers["Content-Disposition"] = f'attachment; filename="{name}-{variant}.zip"'
     return reply
 
 

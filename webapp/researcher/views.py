@@ -9,14 +9,14 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from sqlalchemy import select
 
 from webapp.models import AuditEntry, Participant
-from webapp.recruiters import Arrival
+from webapp.recruiters import Arrival, settings_of
 from webapp.server import give_access, the_server, the_study
 from webapp.services import accounts, arrivals, monitor, studies
 from webapp.services.audit import note
 from webapp.services.errors import Missing, Refused
 from webapp.services.subjects import subject
 
-from . import downloads
+from . import downloads, persons, settings_page
 from .access import (
     guard,
     log_in,
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 researcher = Blueprint("researcher", __name__, url_prefix="/console", template_folder="templates")
 guard(researcher)
 downloads.register(researcher)
+persons.register(researcher)
+settings_page.register(researcher)
 
 
 @researcher.context_processor
@@ -212,7 +214,12 @@ def person(name: str, public_id: str) -> Page:
             abort(404)
         steps = monitor.trail(db, found.id)
     return render_template(
-        "researcher/person.html", page=page, person=found, steps=steps, account=the_account()
+        "researcher/person.html",
+        page=page,
+        person=found,
+        steps=steps,
+        withdrawal=settings_of(page.record.settings).withdrawal,
+        account=the_account(),
     )
 
 

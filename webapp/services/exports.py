@@ -2,20 +2,28 @@
 
 People are read in the order in which they came, each with their answers and events, so memory
 holds one person's answers at most, however large the study is. Previews are left out unless asked.
+
+Three variants: *pseudonymous* (the usual one) has the study's own identifiers and times, and
+nothing that a recruiter knows; *identified* adds what the recruiter calls a person; *anonymous* has
+new identifiers and a new order in every export, and no moment, code or description of a machine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from experiments.checks import judge
 from experiments.dataset import DatasetWriter
+from experiments.records import Column
 from experiments.schedule import ScheduledTrial
 from experiments.study import Study
 from lens_core.atlas import Track, no_track
@@ -24,6 +32,22 @@ from webapp.database import Database
 from webapp.models import Event, Participant, Response, Scheduled, StudyRecord, TaskSession
 
 PEOPLE_AT_ONCE = 100
+
+Variant = Literal["pseudonymous", "identified", "anonymous"]
+VARIANTS: tuple[Variant, ...] = ("pseudonymous", "identified", "anonymous")
+
+IDENTITY = (
+    Column("external_id", "string", "What the recruiter calls the person."),
+    Column("source_details", "json", "Further parameters of the recruiter's link."),
+    Column("completion_code", "string", "The completion code that the person was given."),
+    Column("arrived_at", "time", "When the person followed the link."),
+)
+"""Participant columns of the identified variant alone."""
+
+MOMENTS = frozenset(
+    {"consented_at", "assigned_at", "started_at", "finished_at", "presented_at", "answered_at"}
+)
+"""Columns that the anonymous variant leaves empty; durations are kept."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +65,7 @@ def export(
     study: Study,
     out: Path,
     *,
+    variant: Variant = "pseudonymous",
     include_previews: bool = False,
     force: bool = False,
     track: Track = no_track,
@@ -53,18 +78,29 @@ def export(
         If the target is not free or the disk is full.
     """
     n_people = n_trials = n_events = 0
-    with database.read() as db, DatasetWriter(out, study, force=force) as writer:
-        for person in track(
-            _people(db, record.id, include_previews),
-            "Exporting participants",
-            _number(db, record.id, include_previews),
-        ):
+    extra = IDENTITY if variant == "identified" else ()
+    hide = _Anonymous() if variant == "anonymous" else None
+    facts = {"variant": variant}
+    with (
+        database.read() as db,
+        DatasetWriter(
+            out, study, extra_participant_columns=extra, description=facts, force=force
+        ) as writer,
+    ):
+        ids = _ids(db, record.id, include_previews)
+        if hide is not None:
+            ids.sort(key=lambda each: hide.name(str(each)))
+        for person in track(_people(db, ids), "Exporting participants", len(ids)):
             trials = list(_trials(db, study, person))
-            writer.participant(_participant_row(study, person, trials))
-            for row in trials:
-                writer.trial(row)
+            row = _participant_row(study, person, trials)
+            if variant == "identified":
+                row |= _identity(person)
+            see: Callable[[dict[str, Any]], dict[str, Any]] = hide.row if hide else _unchanged
+            writer.participant(see(row))
+            for trial in trials:
+                writer.trial(see(trial))
             for event in _events(db, person):
-                writer.event(event)
+                writer.event(see(event))
                 n_events += 1
             n_people += 1
             n_trials += len(trials)
@@ -72,25 +108,58 @@ def export(
     return Exported(n_people, n_trials, n_events)
 
 
-def _number(db: Session, study_id: int, include_previews: bool) -> int:
-    chosen = select(func.count()).where(Participant.study_id == study_id)
+class _Anonymous:
+    """Gives names that nobody can trace, this export included once it is written."""
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(32)
+
+    def name(self, text: str) -> str:
+        """A name, the same for the same text within one export."""
+        return "a" + hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()[:15]
+
+    def row(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A row without what could lead to the person."""
+        hidden: dict[str, Any] = {
+            name: None if name in MOMENTS or name == "detail" else value
+            for name, value in row.items()
+        }
+        for column in ("participant", "trial_uuid"):
+            if column in hidden:
+                hidden[column] = self.name(str(hidden[column]))
+        return hidden
+
+
+def _unchanged(row: dict[str, Any]) -> dict[str, Any]:
+    return row
+
+
+def _identity(person: Participant) -> dict[str, Any]:
+    return {
+        "external_id": person.external_id,
+        "source_details": person.source_details,
+        "completion_code": person.completion_code,
+        "arrived_at": iso(person.arrived_at),
+    }
+
+
+def _ids(db: Session, study_id: int, include_previews: bool) -> list[int]:
+    """Participants in the order in which they came; numbers alone, so a great many fit."""
+    chosen = select(Participant.id).where(Participant.study_id == study_id)
     if not include_previews:
         chosen = chosen.where(Participant.is_test.is_(False))
-    return db.scalars(chosen).one()
+    return list(db.scalars(chosen.order_by(Participant.id)))
 
 
-def _people(db: Session, study_id: int, include_previews: bool) -> Iterator[Participant]:
-    """Participants by identifier, some at a time, so that no cursor stays open meanwhile."""
-    last = 0
-    while True:
-        chosen = select(Participant).where(Participant.study_id == study_id, Participant.id > last)
-        if not include_previews:
-            chosen = chosen.where(Participant.is_test.is_(False))
-        batch = db.scalars(chosen.order_by(Participant.id).limit(PEOPLE_AT_ONCE)).all()
-        if not batch:
-            return
-        last = batch[-1].id
-        yield from batch
+def _people(db: Session, ids: list[int]) -> Iterator[Participant]:
+    """Participants in the order of their ids here, some at a time, so no cursor stays open."""
+    for start in range(0, len(ids), PEOPLE_AT_ONCE):
+        wanted = ids[start : start + PEOPLE_AT_ONCE]
+        found = {
+            person.id: person
+            for person in db.scalars(select(Participant).where(Participant.id.in_(wanted)))
+        }
+        yield from (found[each] for each in wanted)
 
 
 def _trials(db: Session, study: Study, person: Participant) -> Iterator[dict[str, Any]]:

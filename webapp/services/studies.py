@@ -13,6 +13,7 @@ from experiments.study import Study
 from lens_core.atlas import LensError
 from webapp.config import ServerConfig
 from webapp.models import StudyRecord
+from webapp.recruiters import StudySettings, settings_of
 
 from .audit import note
 from .errors import Missing
@@ -81,6 +82,19 @@ def set_state(db: Session, name: str, state: StudyState, *, actor: str) -> Study
     if record.state != state:
         note(db, actor, "study state", record.id, {"from": record.state, "to": state})
         record.state = state
+    return record
+
+
+def set_settings(db: Session, name: str, settings: StudySettings, *, actor: str) -> StudyRecord:
+    """Change recruitment and privacy of a study."""
+    record = by_name(db, name)
+    before = settings_of(record.settings).stored()
+    stored = settings.stored()
+    # Codes and addresses hold secrets; the log names what changed.
+    changed = sorted(field for field in stored if stored[field] != before[field])
+    if changed or not record.settings:
+        note(db, actor, "study settings", record.id, {"changed": ", ".join(changed)})
+        record.settings = stored
     return record
 
 
