@@ -140,7 +140,7 @@ def test_pages_fit_and_nothing_bars_the_way(chromium: Any, address: str, scheme:
 
     context = chromium.new_context(color_scheme=scheme, reduced_motion="reduce")
     page = context.new_page()
-    for path in ("", "classes", "class/0", "method", "bias", "class/99"):
+    for path in ("", "classes", "class/0", "method", "bias", "class/0/units/image/2", "class/99"):
         page.goto(address + path)
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})

@@ -71,6 +71,18 @@ def test_the_curve_is_saved(page: Any, address: str) -> None:
     assert "more works the other way" in content
 
 
+def test_a_dot_leads_to_the_page_of_its_image(page: Any, address: str) -> None:
+    page.goto(f"{address}class/0")
+    page.locator("#cluster .points circle").nth(7).hover(force=True)
+    number = page.locator("[data-preview-text] b").inner_text().removeprefix("Image ")
+    page.get_by_role("link", name="What the model saw in it").click()
+    page.wait_for_url(f"**/class/0/concepts/image/{number}")
+    page.locator("[data-image-maps] canvas:not([hidden])").first.wait_for()
+    assert page.locator("[data-image-maps] canvas[hidden]").count() == 0
+    page.get_by_role("link", name="next image").click()
+    page.wait_for_url(f"**/class/0/concepts/image/{int(number) + 1}")
+
+
 def test_the_slider_works_from_a_folder(page: Any, synthetic_atlas: Atlas, tmp_path: Path) -> None:
     write_site(synthetic_atlas, tmp_path / "site")
     page.goto((tmp_path / "site" / "class" / "0.html").as_uri() + "#concepts-1")

@@ -26,6 +26,7 @@ PAGES = [
     "method",
     "bias",
     "class/0",
+    "class/0/concepts/image/3",
     "class/2/units",
     "class/0/concepts",
 ]

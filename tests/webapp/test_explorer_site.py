@@ -33,7 +33,7 @@ def site(synthetic_atlas: Atlas, tmp_path: Path) -> Path:
 
 def test_all_links_resolve_to_files_inside(site: Path) -> None:
     pages = list(site.rglob("*.html"))
-    assert len(pages) == 4 + 3 * 2
+    assert len(pages) == 4 + 3 * 2 * (1 + 24)
     for file in pages:
         found = Page(file.read_text())
         assert found.faults == []

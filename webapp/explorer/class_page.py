@@ -15,7 +15,8 @@ from . import tables
 from .book import AtlasBook, method_name, number, plain, synonyms, title, unit_word
 from .concept_views import concept_view, css_color
 from .figures import densest, fill_box, fit_to_box, push_apart
-from .links import Links, class_path, maps_path, table_path
+from .image_page import image_numbers, surest
+from .links import Links, class_path, image_path, maps_path, table_path
 from .pages import (
     ClassPage,
     ClusterMark,
@@ -33,6 +34,8 @@ from .trust import trust_view
 
 CLUSTER_BOX = (720.0, 460.0, 24.0)
 PROXIMITY_BOX = (560.0, 420.0, 44.0)
+IMAGE = "IMAGE"
+"""Stands for an image's number in the address that the page's script fills in."""
 MAX_CARDS = 10
 """Concepts shown as cards; a dictionary of units or a shared one has more."""
 
@@ -83,6 +86,9 @@ def class_page(book: AtlasBook, class_id: int, links: Links, dictionary: str | N
         visualization=_visualization(info, entry, links),
         visualized=any(map(book.is_visualized, concepts)),
         cover=book.cover(entry, links),
+        cover_link=None
+        if contributions is None or loaded.images.empty
+        else links.page(image_path(class_id, chosen.id, surest(loaded.images))),
         tabs=_tabs(book, class_id, links, chosen.id),
         concepts=views,
         points=points,
@@ -272,6 +278,12 @@ def _data(
             for concept in concepts
         ],
     }
+    if contributions is not None:
+        numbers = image_numbers(book, entry.id, static=links.is_static)
+        data["pages"] = {
+            "address": links.page(image_path(entry.id, dictionary, IMAGE)),
+            "numbers": None if len(numbers) == len(images) else list(numbers),
+        }
     if f"{dictionary}/maps" in loaded.array_names():
         data["maps"] = links.data(maps_path(entry.id, dictionary))
     return data

@@ -43,6 +43,11 @@ def table_path(class_id: int, dictionary: str, table: str) -> str:
     return f"class/{class_id}/{dictionary}.{table}.csv"
 
 
+def image_path(class_id: int, dictionary: str, number: int | str) -> str:
+    """Path of the page of one image of a class, seen through one dictionary."""
+    return f"class/{class_id}/{dictionary}/image/{number}"
+
+
 def bias_table_path(name: str) -> str:
     """Path of one of the lists of the bias page as CSV."""
     return f"{BIAS}.{name}.csv"

@@ -200,6 +200,7 @@ class ClassPage:
     visualization: Picture | None
     visualized: bool
     cover: Picture | None
+    cover_link: str | None
     tabs: tuple[DictionaryTab, ...]
     concepts: tuple[ConceptView, ...]
     points: tuple[PointView, ...]

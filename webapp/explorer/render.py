@@ -12,6 +12,7 @@ from . import class_page as class_pages
 from . import front_pages, links, shared_pages
 from .bias_page import bias_page
 from .book import AtlasBook
+from .image_page import image_page
 from .links import Links
 from .texts import count, decimals, percent
 from .trust import FIDELITY
@@ -54,6 +55,12 @@ def method(book: AtlasBook, place: Links) -> str:
 def bias(book: AtlasBook, place: Links) -> str:
     """Where the model may lean on the wrong thing."""
     return _render("bias.html", book, place, page=bias_page(book, place))
+
+
+def image(book: AtlasBook, place: Links, class_id: int, dictionary: str, number: int) -> str:
+    """The page of one image; raises ``LensError`` or ``KeyError`` if there is none."""
+    page = image_page(book, class_id, dictionary, number, place)
+    return _render("image.html", book, place, page=page)
 
 
 def not_found(book: AtlasBook, place: Links, message: str) -> str:

@@ -15,6 +15,7 @@ from lens_core.atlas.store import FolderStore
 from . import bias, links, maps, render, shared_pages, tables
 from .book import AtlasBook
 from .front_pages import search_index
+from .image_page import image_numbers
 from .links import Links
 
 MARK = ".lens-site.json"
@@ -116,6 +117,7 @@ def _write_pages(book: AtlasBook, work: Path, track: Track) -> int:
                 html = render.class_(book, place(path), entry.id, other)
                 _write(work / f"{path}.html", html.encode())
                 n_pages += 1
+                n_pages += _write_images(book, entry.id, dictionary.id, work, place)
             for table in tables.TABLES:
                 text = tables.class_table(book, entry.id, dictionary.id, table)
                 _write(work / links.table_path(entry.id, dictionary.id, table), text.encode())
@@ -127,6 +129,19 @@ def _write_pages(book: AtlasBook, work: Path, track: Track) -> int:
         if info.scope == "shared":
             n_pages += _write_concepts(book, info.id, work, place, track)
     return n_pages
+
+
+def _write_images(
+    book: AtlasBook, class_id: int, dictionary: str, work: Path, place: Callable[[str], Links]
+) -> int:
+    if f"{dictionary}/contributions" not in book.load(class_id).array_names():
+        return 0
+    numbers = image_numbers(book, class_id, static=True)
+    for number in numbers:
+        path = links.image_path(class_id, dictionary, number)
+        html = render.image(book, place(path), class_id, dictionary, number)
+        _write(work / f"{path}.html", html.encode())
+    return len(numbers)
 
 
 def _write_concepts(

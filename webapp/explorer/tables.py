@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from .book import AtlasBook
+from .image_page import decision_table
 from .steering import steering_table
 from .trust import trust_table
 
-TABLES = ("concepts", "images", "measures", "steering")
+TABLES = ("concepts", "images", "measures", "steering", "contributions")
 
 
 def class_table(book: AtlasBook, class_id: int, dictionary: str, table: str) -> str:
@@ -31,6 +32,8 @@ def class_table(book: AtlasBook, class_id: int, dictionary: str, table: str) -> 
         frame = trust_table(book, book.info(entry.id), chosen.id)
     elif table == "steering":
         frame = steering_table(book.load(entry.id), chosen.id)
+    elif table == "contributions":
+        frame = decision_table(book, entry.id, chosen.id)
     else:
         raise KeyError(table)
     return frame.to_csv(index=False, lineterminator="\n", float_format="%.6g")

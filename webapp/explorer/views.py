@@ -91,6 +91,13 @@ def blueprint(library: Library) -> Blueprint:
                 return redirect(place.page(links.class_path(class_id, shown)))
             return _page(class_html(book, place, class_id, dictionary))
 
+    @pages.get("/atlas/<slug>/class/<int:class_id>/<dictionary>/image/<int:number>")
+    def image(slug: str, class_id: int, dictionary: str, number: int) -> Response:
+        book = _book(library, slug)
+        place = _links(library, book, links.image_path(class_id, dictionary, number))
+        with _missing():
+            return _page(render.image(book, place, class_id, dictionary, number))
+
     @pages.get("/atlas/<slug>/concept/<concept_id>")
     def concept(slug: str, concept_id: str) -> Response:
         book = _book(library, slug)

@@ -1,6 +1,6 @@
 // The cluster graph: the nearest dot answers the pointer, arrow keys walk from dot to dot.
 
-import { percent, type ClassData, type ConceptData } from "./data";
+import { imageAddress, percent, type ClassData, type ConceptData } from "./data";
 import { conceptColor, drawWhere, loadMaps } from "./maps";
 
 /** How far from a dot the pointer may be, in units of the figure. */
@@ -123,6 +123,10 @@ function show(
   if (!image || !canvas || !text) return;
   image.src = `${data.pictures}${data.picture[place]}?v=${data.version}`;
   image.alt = `Image ${place}`;
+  const link = preview.querySelector<HTMLAnchorElement>("[data-preview-link]");
+  const page = imageAddress(data, place);
+  if (link) link.hidden = page === null;
+  if (link && page) link.href = page;
   canvas.hidden = true;
   const title = document.createElement("b");
   title.textContent = `Image ${place}`;

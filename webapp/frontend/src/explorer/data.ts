@@ -20,12 +20,21 @@ export interface ClassData {
   split: number[];
   concepts: ConceptData[];
   maps?: string;
+  /** Where images have pages of their own: the address of `IMAGE`, and which do if not all. */
+  pages?: { address: string; numbers: number[] | null };
   steering: SteeringData | null;
 }
 
 export function readClassData(): ClassData | null {
   const block = document.getElementById("page-data");
   return block?.textContent ? (JSON.parse(block.textContent) as ClassData) : null;
+}
+
+/** Address of the page of one image, if it has one. */
+export function imageAddress(data: ClassData, place: number): string | null {
+  const pages = data.pages;
+  if (!pages || (pages.numbers && !pages.numbers.includes(place))) return null;
+  return pages.address.replace("IMAGE", String(place));
 }
 
 export function percent(share: number): string {

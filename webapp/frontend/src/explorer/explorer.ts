@@ -5,7 +5,7 @@ import { startConcepts } from "./concepts";
 import { readClassData } from "./data";
 import { startDownloads } from "./download";
 import { filterList, startRandom, startSearch } from "./search";
-import { startAtlasMaps, startStrongImages } from "./shared";
+import { startAtlasMaps, startImageMaps, startStrongImages } from "./shared";
 import { readSite } from "./site";
 import { startSteering } from "./steering";
 
@@ -23,4 +23,5 @@ if (data) {
 }
 startAtlasMaps();
 startStrongImages();
+startImageMaps();
 startDownloads();

@@ -79,6 +79,23 @@ function show(map: HTMLElement, link: SVGAElement): void {
   text.replaceChildren(title, `${(link.getAttribute("aria-label") ?? "").slice(name.length)}.`);
 }
 
+/** On the page of one image: where each of its concepts is. */
+export function startImageMaps(): void {
+  const list = document.querySelector<HTMLElement>("[data-image-maps]");
+  const address = list?.dataset["imageMaps"];
+  if (!list || !address) return;
+  const image = Number(list.dataset["image"]);
+  loadMaps(address)
+    .then((maps) => {
+      list.querySelectorAll<HTMLCanvasElement>("canvas").forEach((canvas) => {
+        const { row, css = "c-none" } = canvas.dataset;
+        drawWhere(canvas, maps, image, Number(row), conceptColor(css));
+        canvas.hidden = false;
+      });
+    })
+    .catch(() => undefined); // the pictures alone are still right
+}
+
 /** Outline a concept in its strongest images; without the maps the pictures stay as they are. */
 export function startStrongImages(): void {
   const list = document.querySelector<HTMLElement>("[data-strong]");
