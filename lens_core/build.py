@@ -25,7 +25,7 @@ from lens_core.building.basis import new_method
 from lens_core.building.divide import plan_divisions
 from lens_core.building.explain import LINEAR, NON_LINEAR
 from lens_core.building.one_class import Plan
-from lens_core.building.portraits import spectrum_of
+from lens_core.building.portraits import stored_spectrum
 from lens_core.building.settings import BuildSettings
 from lens_core.building.shared_close import close_shared
 from lens_core.building.shared_fit import shared_dictionaries
@@ -113,15 +113,13 @@ def build_atlas(
     if len(todo) < len(folders):
         note(f"{len(folders) - len(todo)} of {len(folders)} classes are there already")
     spectrum = None
-    if settings.visualizations and todo:
-        spectrum = spectrum_of(main, folders, settings)
+    if settings.visualizations:
+        spectrum = stored_spectrum(writer, main, folders, settings)
     shared = shared_dictionaries(at, writer.dictionaries, folders, root, settings, writer, track)
     plan = Plan(at, writer.dictionaries, settings, root, spectrum, shared)
     build_classes(executor, plan, writer, todo, track, note)
     class_ids = [folder.class_id for folder in folders]
-    close_shared(
-        plan, class_ids, writer, lambda: spectrum or spectrum_of(main, folders, settings), track
-    )
+    close_shared(plan, class_ids, writer, track)
     similar = similar_concepts(writer.load_class, class_ids, dictionaries)
     writer.write_table("similar", similar)
     return writer.finish(class_ids)

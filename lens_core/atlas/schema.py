@@ -6,6 +6,7 @@ Notation as everywhere in the engine: ``A ≈ U W`` with activations ``A`` (n ×
 Layout of the folder, format version 2::
 
     atlas.json                              Manifest
+    spectrum.safetensors                    what visualizations hold fixed of the photographs
     similar.parquet                         class_id concept_id other_class_id other_concept_id
                                             cosine
     classes/00310/class.json                ClassInfo

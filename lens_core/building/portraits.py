@@ -9,8 +9,9 @@ from itertools import islice
 import numpy as np
 import torch
 from PIL import Image
+from safetensors.torch import load
 
-from lens_core.atlas import Track
+from lens_core.atlas import AtlasWriter, Track
 from lens_core.building.explain import Explained
 from lens_core.building.settings import BuildSettings
 from lens_core.classifier import Classifier
@@ -21,6 +22,7 @@ from lens_core.visualization.settings import MacoSettings
 from lens_core.visualization.spectrum import Spectrum, measure_spectrum
 
 _SPECTRUM_IMAGES = 128
+_SPECTRUM = "spectrum.safetensors"
 
 
 def spectrum_of(
@@ -37,6 +39,21 @@ def spectrum_of(
     views = read_views(sample, classifier.preprocessing, settings.display_px, True)
     whole = (view.model for view in views if not isinstance(view, Exception))
     return measure_spectrum(torch.stack([to_float(one) for one in islice(whole, len(sample))]))
+
+
+def stored_spectrum(
+    writer: AtlasWriter,
+    classifier: Classifier,
+    folders: Sequence[ClassFolder],
+    settings: BuildSettings,
+) -> Spectrum:
+    """The atlas's own spectrum, measured and put into it where it is not there yet."""
+    if writer.has_file(_SPECTRUM):
+        return Spectrum(**load(writer.read_file(_SPECTRUM)))
+    spectrum = spectrum_of(classifier, folders, settings)
+    arrays = {name: array.numpy() for name, array in spectrum.arrays.items()}
+    writer.write_arrays(_SPECTRUM.removesuffix(".safetensors"), arrays)
+    return spectrum
 
 
 def portraits(

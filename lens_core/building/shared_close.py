@@ -6,7 +6,7 @@ read again. Memory holds two numbers a class and row of the dictionary, and the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,6 @@ def close_shared(
     plan: Plan,
     class_ids: Sequence[int],
     writer: AtlasWriter,
-    spectrum: Callable[[], Spectrum],
     track: Track,
 ) -> None:
     """Write all that the plan's shared dictionaries have besides their classes.
@@ -59,8 +58,6 @@ def close_shared(
     ----------
     class_ids
         All classes, finished, in the atlas's order.
-    spectrum
-        Asked for visualizations that are not there yet.
     """
     for info in plan.dictionaries:
         if info.scope == "shared":
@@ -71,7 +68,7 @@ def close_shared(
                 class_ids,
                 plan.settings,
                 writer,
-                spectrum,
+                plan.spectrum,
                 track,
             )
 
@@ -83,7 +80,7 @@ def _close(
     ids: Sequence[int],
     settings: BuildSettings,
     writer: AtlasWriter,
-    spectrum: Callable[[], Spectrum],
+    spectrum: Spectrum | None,
     track: Track,
 ) -> None:
     found = _Found(len(basis.dictionary), len(ids), settings.strongest_crops)
@@ -253,11 +250,11 @@ def _visualize(
     found: _Found,
     settings: BuildSettings,
     writer: AtlasWriter,
-    spectrum: Callable[[], Spectrum],
+    spectrum: Spectrum | None,
     track: Track,
 ) -> dict[str, str]:
     """Pictures by concept id, made chunk by chunk; chunks that are there are not made again."""
-    if not settings.visualizations or (info.basis == "units" and not settings.visualize_units):
+    if spectrum is None or (info.basis == "units" and not settings.visualize_units):
         return {}
     most = found.importances[:, alive].max(axis=0)
     chosen = np.argsort(-most, kind="stable")[: settings.shared_visualizations]
@@ -272,7 +269,7 @@ def _visualize(
             made = visualize(
                 classifier,
                 Targets(basis.dictionary[alive[chunk]]),
-                spectrum(),
+                spectrum,
                 maco,
                 settings.seed + start,
                 track,

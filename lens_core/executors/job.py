@@ -110,7 +110,7 @@ class Job:
             images=str(plan.root.resolve()),
             place=place,
             fingerprint=writer.fingerprint,
-            spectrum=None if plan.spectrum is None else _pack(plan.spectrum),
+            spectrum=None if plan.spectrum is None else bytes(save_tensors(plan.spectrum.arrays)),
             shared={name: to_files(basis) for name, basis in plan.shared.items()},
         )
 
@@ -144,12 +144,3 @@ class Job:
                 "machine; give a shared folder, or a URL such as s3://bucket/atlas"
             )
         return None
-
-
-def _pack(spectrum: Spectrum) -> bytes:
-    arrays = {
-        "magnitude": spectrum.magnitude,
-        "colour": spectrum.colour,
-        "mean": spectrum.mean,
-    }
-    return bytes(save_tensors({name: x.cpu().contiguous() for name, x in arrays.items()}))

@@ -10,7 +10,7 @@ Source: MACO (Fel et al., NeurIPS 2023), section 3; decorrelated colours after O
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,11 +70,16 @@ class Spectrum:
         detail = (everything - level.square().mean()).clamp(min=1e-4 * float(everything) + 1e-12)
         return level / detail.sqrt()
 
+    @property
+    def arrays(self) -> dict[str, Tensor]:
+        """All of it by name, on the CPU, as files hold it."""
+        arrays = {"magnitude": self.magnitude, "colour": self.colour, "mean": self.mean}
+        return {name: array.cpu().contiguous() for name, array in arrays.items()}
+
     def save(self, path: Path) -> None:
         """Write as safetensors; the caller decides where and when (one file an image set)."""
         partial = path.with_name(path.name + ".partial")
-        arrays = {"magnitude": self.magnitude, "colour": self.colour, "mean": self.mean}
-        save_file({name: array.cpu().contiguous() for name, array in arrays.items()}, partial)
+        save_file(self.arrays, partial)
         partial.replace(path)
 
     @classmethod
@@ -85,16 +90,6 @@ class Spectrum:
             return cls(arrays["magnitude"], arrays["colour"], arrays["mean"])
         except (OSError, SafetensorError, KeyError):
             raise LensError(f"{path}: not a spectrum; remove it and it is measured again") from None
-
-
-def cached_spectrum(path: Path, pictures: Callable[[], Tensor]) -> Spectrum:
-    """The spectrum in the file, or that of the pictures, which is then written there."""
-    if path.exists():
-        return Spectrum.load(path)
-    spectrum = measure_spectrum(pictures())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    spectrum.save(path)
-    return spectrum
 
 
 def measure_spectrum(images: Tensor | Iterable[Tensor], batch: int = 32) -> Spectrum:

@@ -98,8 +98,8 @@ def repeated(source: Path, target: Path, folders: list[str], n_images: int) -> P
 
 
 def slope(x: list[int], y: list[float]) -> float:
-    """Of the line through the points."""
-    return float(np.polyfit(x, y, 1)[0])
+    """Of the line through the points; not a number for a single one."""
+    return float(np.polyfit(x, y, 1)[0]) if len(x) > 1 else float("nan")
 
 
 def measure(

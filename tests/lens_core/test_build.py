@@ -267,6 +267,11 @@ def test_visualizations_are_stored_and_the_same_each_time(
     for name in ("a", "b"):
         manifest = build_atlas(classifier, tiny_images, tmp_path / name, settings, classes="blue")
         hashes.add(manifest.hash)
+    # Finishing again finds the spectrum there, in the atlas and its manifest.
+    measured = (tmp_path / "a" / "spectrum.safetensors").read_bytes()
+    hashes.add(build_atlas(classifier, tiny_images, tmp_path / "a", settings, classes="blue").hash)
+    assert (tmp_path / "a" / "spectrum.safetensors").read_bytes() == measured
+    assert verify_atlas(Atlas.open(tmp_path / "a")) == []
     assert len(hashes) == 1
     blue = Atlas.open(tmp_path / "a").load_class(2)
     assert blue.info.visualization == "pictures/class.webp"

@@ -13,7 +13,6 @@ from torch import Tensor
 from lens_core.atlas import LensError
 from lens_core.visualization.spectrum import (
     Spectrum,
-    cached_spectrum,
     default_colour,
     measure_colour,
     measure_spectrum,
@@ -133,19 +132,6 @@ def test_how_far_mean_colours_lie_apart() -> None:
     spectrum = measure_spectrum((0.5 + shift + detail).expand(-1, 3, -1, -1))
     # Brightness alone varies: the detail of one channel of three stands for that of all.
     assert float(spectrum.levels()[0]) == pytest.approx(0.1 / 0.05 * 3**0.5, rel=0.2)
-
-
-def test_a_spectrum_is_measured_once(tmp_path: Path) -> None:
-    path = tmp_path / "deeper" / "spectrum.safetensors"
-    asked: list[int] = []
-
-    def pictures() -> Tensor:
-        asked.append(1)
-        return noise_pictures(-1.0, n=3, size=16)
-
-    first, second = (cached_spectrum(path, pictures) for _ in range(2))
-    assert len(asked) == 1
-    assert torch.equal(first.magnitude, second.magnitude)
 
 
 def test_on_disk_and_back(tmp_path: Path) -> None:
