@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from .config import KIB, ServerConfig
+
+LISTS = frozenset({"researcher.reconciliation"})
+LIST_KIB = 8 * KIB
+"""Where files are uploaded, and how large they may be."""
 
 NOBODY = "'none'"
 NOBODY_FRAMES = f"frame-ancestors {NOBODY}"
@@ -57,6 +61,14 @@ def harden(app: Flask, config: ServerConfig) -> None:
     if config.proxies:
         n = config.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, n, n, n, n)  # type: ignore[method-assign]
+
+    @app.before_request
+    def allow_lists() -> None:
+        # Before the form is looked at for its token.
+        if request.endpoint in LISTS and request.method == "POST":
+            request.max_content_length = LIST_KIB * KIB
+            # Holds for what is read at a time, too, which is as much as a usual form may have.
+            request.max_form_memory_size = 4 * config.form_kib * KIB
 
     @app.after_request
     def add_headers(response: Response) -> Response:

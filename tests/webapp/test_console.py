@@ -39,6 +39,8 @@ NEEDS = {
     ("POST", f"{STUDY}/preview"): "researcher",
     ("POST", f"{STUDY}/dataset.zip"): "researcher",
     ("GET", f"{STUDY}/settings"): "researcher",
+    ("GET", f"{STUDY}/flow"): "researcher",
+    ("GET", f"{STUDY}/reconciliation"): "researcher",
     ("GET", "/console/accounts"): "owner",
 }
 

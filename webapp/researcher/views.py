@@ -16,7 +16,7 @@ from webapp.services.audit import note
 from webapp.services.errors import Missing, Refused
 from webapp.services.subjects import subject
 
-from . import downloads, persons, settings_page
+from . import downloads, flow_pages, persons, settings_page
 from .access import (
     guard,
     log_in,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 researcher = Blueprint("researcher", __name__, url_prefix="/console", template_folder="templates")
 guard(researcher)
 downloads.register(researcher)
+flow_pages.register(researcher)
 persons.register(researcher)
 settings_page.register(researcher)
 
