@@ -81,7 +81,7 @@ function move(
   at: (path: string) => number | null,
 ): void {
   const x = place(slider, dose);
-  const line = box.querySelector('[data-now="line"]');
+  const line = box.querySelector(".dose-now");
   line?.setAttribute("x1", x.toFixed(1));
   line?.setAttribute("x2", x.toFixed(1));
   for (const name of ["logit", "probability"]) {
