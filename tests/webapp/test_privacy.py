@@ -72,7 +72,9 @@ def withdraw(person: Person) -> str:
 
 def test_who_withdraws_is_erased(done: Person, app: Flask, study: Study, db: Session) -> None:
     secret = db.scalars(select(Participant.access)).one()
-    assert "You have withdrawn" in withdraw(done)
+    page = withdraw(done)
+    assert "You have withdrawn" in page
+    assert "Withdraw now" not in page
     db.rollback()
     assert [count(db, table) for table in (Response, Event, Scheduled)] == [0, 0, 0]
     gone = db.scalars(select(Participant)).one()

@@ -354,7 +354,7 @@ def withdraw(name: str) -> Page:
         return _go(name, "arrive")
     server = the_server()
     with server.database.write() as db:
-        privacy.withdraw(
+        person = privacy.withdraw(
             db, record, person.id, key=server.key, actor=arrivals.PERSON, reason="withdrew"
         )
     # The cookie leads nowhere any more, so the page is shown at once.
