@@ -19,6 +19,7 @@ GROUP_HELP = {
     "data": "Make the built-in image sets.",
     "model": "Train the small classifier of the demo.",
     "study": "Design, freeze, rehearse, publish and export studies.",
+    "server": "Back a server up, restore it, and keep it in order.",
     "user": "Accounts of the researcher console.",
 }
 
