@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from .arrays import ArrayFile
+from .described import read_described
 from .errors import AtlasDamaged, LensError
 from .schema import (
     FORMAT_VERSION,
@@ -198,15 +199,7 @@ class AtlasClass:
     @cached_property
     def info(self) -> ClassInfo:
         """What ``class.json`` says."""
-        file = f"{self.directory}/class.json"
-        try:
-            return ClassInfo.model_validate_json(self.store.read(f"{self.folder}/class.json"))
-        except FileNotFoundError:
-            raise AtlasDamaged(f"{file} is missing: build the atlas again") from None
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise AtlasDamaged(f"{file}: {where}: {first['msg']}; build the atlas again") from error
+        return read_described(self.store, f"{self.folder}/class.json", ClassInfo)
 
     @cached_property
     def images(self) -> pd.DataFrame:

@@ -6,10 +6,9 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from .arrays import ArrayFile
-from .errors import AtlasDamaged
+from .described import read_described
 from .schema import SharedConcept, SharedInfo
 from .store import Store
 
@@ -33,15 +32,7 @@ class AtlasShared:
     @cached_property
     def info(self) -> SharedInfo:
         """Its living concepts, and the classes by what they share."""
-        file = f"{self._store}/{self._file}.json"
-        try:
-            return SharedInfo.model_validate_json(self._store.read(f"{self._file}.json"))
-        except FileNotFoundError:
-            raise AtlasDamaged(f"{file} is missing: build the atlas again") from None
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise AtlasDamaged(f"{file}: {where}: {first['msg']}; build the atlas again") from error
+        return read_described(self._store, f"{self._file}.json", SharedInfo)
 
     @cached_property
     def by_row(self) -> dict[int, SharedConcept]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -21,35 +20,15 @@ from lens_core.visualization.settings import (
     PixelSettings,
 )
 from lens_core.visualization.targets import Targets
+from tests.support.eye import Eye
 
 FOURIER = FourierSettings(size_px=32, steps=40, crops=3, crop_px=32)
 PIXELS = PixelSettings(size_px=32, steps=40, crops=3, crop_px=32)
 
 
-class Eye:
-    """A small random network with the classifier's interface."""
-
-    def __init__(self) -> None:
-        torch.manual_seed(0)
-        self.body = nn.Sequential(
-            nn.Conv2d(3, 16, 5, stride=2), nn.ReLU(), nn.Conv2d(16, 8, 3, stride=2), nn.ReLU()
-        )
-        self.top = nn.Linear(8, 4)
-        self.device = torch.device("cpu")
-        self.preprocessing = SimpleNamespace(input_px=32)
-
-    def encode(self, x: Tensor) -> Tensor:
-        answer: Tensor = self.body((x - 0.5) / 0.25)
-        return answer
-
-    def logits(self, x: Tensor) -> Tensor:
-        answer: Tensor = self.top(self.encode(x).mean((2, 3)))
-        return answer
-
-
 @pytest.fixture(scope="module")
 def eye() -> Eye:
-    return Eye()
+    return Eye(input_px=32)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,34 +19,14 @@ from lens_core.visualization.picture import to_picture, to_pictures
 from lens_core.visualization.settings import MacoSettings
 from lens_core.visualization.spectrum import Spectrum, measure_spectrum
 from lens_core.visualization.targets import Targets
+from tests.support.eye import Eye
 
 QUICK = MacoSettings(size_px=32, steps=12, crops=3, crop_px=24)
 
 
-class Eye:
-    """A small random network with the classifier's interface, its weights not even frozen."""
-
-    def __init__(self) -> None:
-        torch.manual_seed(0)
-        self.body = nn.Sequential(
-            nn.Conv2d(3, 16, 5, stride=2), nn.ReLU(), nn.Conv2d(16, 8, 3, stride=2), nn.ReLU()
-        )
-        self.top = nn.Linear(8, 4)
-        self.device = torch.device("cpu")
-        self.preprocessing = SimpleNamespace(input_px=24)
-
-    def encode(self, x: Tensor) -> Tensor:
-        answer: Tensor = self.body((x - 0.5) / 0.25)
-        return answer
-
-    def logits(self, x: Tensor) -> Tensor:
-        answer: Tensor = self.top(self.encode(x).mean((2, 3)))
-        return answer
-
-
 @pytest.fixture(scope="module")
 def eye() -> Eye:
-    return Eye()
+    return Eye(input_px=24)
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +144,7 @@ def test_the_cosine_makes_pictures_particular(spectrum: Spectrum) -> None:
     shares = []
     for power in (0.0, 2.0):
         settings = MacoSettings(size_px=32, steps=60, crops=4, crop_px=24, cosine_power=power)
-        made = visualize(ColourEye(), Targets(red), spectrum, settings)
+        made = visualize(ColourEye(input_px=24), Targets(red), spectrum, settings)
         middle = made.images[0, :, 8:24, 8:24].mean((1, 2))
         shares.append(float(middle[0] / middle.norm()))
     assert shares[1] > shares[0] + 0.02
