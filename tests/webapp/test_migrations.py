@@ -11,12 +11,13 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import OperationalError
 
 from webapp.database import Database
 from webapp.migrations import alembic_config, migrate, versions
-from webapp.models import Base
+from webapp.models import Base, Participant, StudyRecord
+from webapp.recruiters import StudySettings, settings_of
 
 BOTH_DATABASES = True
 
@@ -36,6 +37,35 @@ def test_migrating_again_changes_nothing_and_down_leaves_nothing(database: Datab
     assert set(inspect(database.engine).get_table_names()) <= {"alembic_version"}
     migrate(database)
     assert "responses" in inspect(database.engine).get_table_names()
+
+
+def test_rows_of_the_first_version_are_kept(database: Database) -> None:
+    with database.writing_engine.begin() as connection:
+        command.downgrade(alembic_config(connection), "base")
+        command.upgrade(alembic_config(connection), "0001")
+        connection.execute(
+            text(
+                "INSERT INTO studies (id, name, hash, title, paradigm, folder, state, draw_seed,"
+                " published_at) VALUES (1, 's', 'h', 't', 'p', 'f', 'open', 1,"
+                " '2026-01-05 09:00:00')"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO participants (id, public_id, access, study_id, state, is_test, source,"
+                " source_details, arrived_at, last_seen_at, quiz_attempts) VALUES (1, 'p1', 'a', 1,"
+                " 'arrived', false, 'lab', '{}', '2026-01-05 09:00:00', '2026-01-05 09:00:00', 0)"
+            )
+        )
+    migrate(database)
+    with database.read() as db:
+        person = db.scalars(select(Participant)).one()
+        record = db.get_one(StudyRecord, person.study_id)
+    assert (person.public_id, person.credit) == ("p1", None)
+    assert settings_of(record.settings) == StudySettings()
+    with database.writing_engine.begin() as connection:
+        command.downgrade(alembic_config(connection), "0001")
+        assert connection.execute(text("SELECT count(*) FROM participants")).scalar() == 1
 
 
 def test_servers_that_start_together_migrate_once(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, String
+from sqlalchemy import BigInteger, CheckConstraint, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import Base
@@ -31,4 +31,4 @@ class StudyRecord(Base):
     state: Mapped[str] = mapped_column(String(16))
     draw_seed: Mapped[int] = mapped_column(BigInteger)
     published_at: Mapped[datetime]
-    settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    settings: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=text("'{}'"))

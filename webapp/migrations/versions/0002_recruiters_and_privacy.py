@@ -14,16 +14,14 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("studies") as batch_op:
-        # The default fills rows that are there; afterwards the application always says it.
-        batch_op.add_column(
-            sa.Column("settings", sa.JSON(), nullable=False, server_default=sa.text("'{}'"))
-        )
-    with op.batch_alter_table("studies") as batch_op:
-        batch_op.alter_column("settings", server_default=None)
-    with op.batch_alter_table("participants") as batch_op:
-        batch_op.add_column(sa.Column("credit", sa.String(length=16), nullable=True))
-        batch_op.add_column(sa.Column("identity_removed_at", UtcDateTime(), nullable=True))
+    # Columns are added in place: SQLite's other way, a new table in place of the old, would break
+    # the references of rows that are there.
+    op.add_column(
+        "studies",
+        sa.Column("settings", sa.JSON(), nullable=False, server_default=sa.text("'{}'")),
+    )
+    op.add_column("participants", sa.Column("credit", sa.String(length=16), nullable=True))
+    op.add_column("participants", sa.Column("identity_removed_at", UtcDateTime(), nullable=True))
     op.create_table(
         "known_people",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -49,8 +47,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_recent_arrivals_subject_at"), table_name="recent_arrivals")
     op.drop_table("recent_arrivals")
     op.drop_table("known_people")
-    with op.batch_alter_table("participants") as batch_op:
-        batch_op.drop_column("identity_removed_at")
-        batch_op.drop_column("credit")
-    with op.batch_alter_table("studies") as batch_op:
-        batch_op.drop_column("settings")
+    op.drop_column("participants", "identity_removed_at")
+    op.drop_column("participants", "credit")
+    op.drop_column("studies", "settings")
