@@ -16,6 +16,11 @@ from pathlib import Path
 
 import pytest
 
+# Several processes with all cores' threads each would wait for one another.
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
+    workers = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+
 from lens_core.atlas import Atlas
 from tests.support.atlases import make_atlas
 
