@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lens_core.atlas import (
     Ablation,
+    AttributionInfo,
     DictionaryFit,
     DictionaryInfo,
     FactorizationQuality,
@@ -25,6 +26,17 @@ STEERING = (
     Steering(unit=1.0, slope=1.0, changes_at=None, bends_at=3.0, leaves_at=4.0),
     Steering(unit=0.5, slope=-1.0, changes_at=2.0, bends_at=None, leaves_at=6.0),
 )
+ATTRIBUTED = (7, 2)
+"""Images with attribution maps, the one that speaks most for the class first."""
+ATTRIBUTIONS = (
+    AttributionInfo(
+        method="gradcam", title="Grad-CAM", signed=False, deletion=0.375, insertion=0.625
+    ),
+    AttributionInfo(
+        method="occlusion", title="Occlusion", signed=True, deletion=0.375, insertion=0.625
+    ),
+)
+"""Of both, deletion has area 0.25 on the first image and 0.5 on the second; insertion the rest."""
 ABLATIONS = (3.2, 1.1, -0.4)
 
 
@@ -77,4 +89,20 @@ def steering_arrays(dictionary: str, n_concepts: int) -> dict[str, NDArray[np.ge
         for name, values in curves.items()
     }
     arrays[f"{dictionary}/steering/doses"] = DOSES
+    return arrays
+
+
+def attribution_arrays() -> dict[str, NDArray[np.generic]]:
+    """Maps that are strongest at the upper left and, if signed, below 0 at the lower right."""
+    across = np.linspace(1, -1, 8)
+    ramp = (across[:, None] + across[None]) / 2
+    share = np.linspace(0, 1, 17)
+    gone = np.stack([np.maximum(1 - 2 * share, 0), 1 - share])
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for info in ATTRIBUTIONS:
+        one = ramp if info.signed else np.maximum(ramp, 0)
+        maps = np.stack([one] * len(ATTRIBUTED))
+        arrays[f"attributions/{info.method}/maps"] = maps.astype(np.float16)
+        arrays[f"attributions/{info.method}/deletion"] = gone.astype(np.float32)
+        arrays[f"attributions/{info.method}/insertion"] = (1 - gone).astype(np.float32)
     return arrays

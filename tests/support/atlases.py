@@ -25,7 +25,15 @@ from lens_core.atlas import (
     DictionaryInfo,
     ModelInfo,
 )
-from tests.support.atlas_measures import ABLATIONS, steering_arrays, steering_of, with_measures
+from tests.support.atlas_measures import (
+    ABLATIONS,
+    ATTRIBUTED,
+    ATTRIBUTIONS,
+    attribution_arrays,
+    steering_arrays,
+    steering_of,
+    with_measures,
+)
 
 GRID = 4
 EARLIER, EARLIEST = "concepts~early", "concepts~early~earliest"
@@ -43,11 +51,13 @@ def make_atlas(
     units: bool = True,
     divided: bool = False,
     measured: bool = True,
+    attributed: bool = False,
 ) -> Atlas:
     """Write an atlas of ``n_classes`` made-up classes and open it.
 
     If ``divided``, concept 0 of each class has three parts and part 0.1 has two. Unless
-    ``measured``, it says as little of itself as an atlas of format 1.
+    ``measured``, it says as little of itself as an atlas of format 1. If ``attributed``, two images
+    of each class have maps of attribution methods.
     """
     labels = tuple(_name(i) for i in range(n_classes))
     dictionaries = [_dictionary("concepts", n_concepts)]
@@ -79,6 +89,7 @@ def make_atlas(
                 n_images,
                 seed,
                 measured=measured,
+                attributed=attributed,
             )
     writer.write_table("similar", _similar(n_classes, n_concepts))
     writer.finish(list(range(n_classes)))
@@ -169,6 +180,7 @@ def _write_class(
     seed: int,
     rows: Sequence[int] | None = None,
     measured: bool = True,
+    attributed: bool = False,
 ) -> None:
     """`rows` are those of a shared dictionary that the class shows."""
     rng = np.random.default_rng([seed, class_id])
@@ -296,6 +308,8 @@ def _write_class(
             parts, more = _parts(concepts[0], maps, crop_values)
             concepts += parts
             arrays |= more
+        if attributed:
+            arrays |= attribution_arrays()
         out.write_arrays(arrays)
         out.finish(
             ClassInfo(
@@ -309,6 +323,8 @@ def _write_class(
                 accuracy=n_images / (n_images + 2),
                 concepts=tuple(concepts),
                 fits=tuple(_fit(d, rows is not None, measured) for d in dictionaries),
+                attributed=ATTRIBUTED if attributed else (),
+                attributions=ATTRIBUTIONS if attributed else (),
             )
         )
 

@@ -11,13 +11,17 @@ from urllib.parse import urljoin, urlsplit
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
+from PIL import Image
 
 from lens_core.atlas import Atlas
+from tests.support.atlas_measures import ATTRIBUTED
+from tests.support.atlases import make_atlas
 from tests.support.html import Page
 from tests.support.shared_atlases import make_shared_atlas
-from webapp.explorer import create_explorer_app, image_page
+from webapp.explorer import create_explorer_app, image_page, render
 from webapp.explorer.book import AtlasBook
 from webapp.explorer.links import Links, image_path
+from webapp.explorer.site import write_site
 
 HOME = "/atlas/synthetic/"
 
@@ -136,3 +140,86 @@ def test_a_shared_dictionary_says_what_it_leaves_out(tmp_path: Path) -> None:
     page = Page(client.get("/atlas/shared/class/0/concepts/image/1").text)
     assert page.faults == []
     assert "no concept that this class shows explains" in page.words()
+
+
+@pytest.fixture(scope="module")
+def attributed(tmp_path_factory: pytest.TempPathFactory) -> Atlas:
+    root = tmp_path_factory.mktemp("attributed") / "synthetic"
+    return make_atlas(root, n_classes=2, n_images=12, units=False, attributed=True)
+
+
+def overlay(client: FlaskClient, method: str) -> np.ndarray:
+    answer = client.get(f"{HOME}class/1/attributions/{method}/7.webp")
+    assert answer.mimetype == "image/webp"
+    return np.asarray(Image.open(io.BytesIO(answer.data)).convert("RGBA")).astype(int)
+
+
+def test_attribution_maps_lie_over_the_picture(attributed: Atlas) -> None:
+    client = create_explorer_app([attributed.root]).test_client()
+    unsigned, signed = (overlay(client, method) for method in ("gradcam", "occlusion"))
+    assert unsigned.shape == signed.shape == (256, 256, 4)
+    near, far = (8, 8), (-8, -8)
+    assert unsigned[near][3] < 20, "the picture stays as it is where the method points"
+    assert unsigned[far].tolist() == pytest.approx([12, 13, 16, 178], abs=8), "and is dim elsewhere"
+    red, _, blue, strength = signed[near]
+    assert red > blue
+    assert strength > 150, "what speaks for the class is orange"
+    red, _, blue, strength = signed[far]
+    assert blue > red
+    assert strength > 150, "what speaks against it is blue"
+    assert signed[::-1].diagonal().T[100:156, 3].max() < 20, "between them is nothing"
+    for path in ("gradcam/6.webp", "rise/7.webp"):
+        assert client.get(f"{HOME}class/1/attributions/{path}").status_code == 404
+
+
+def test_each_method_says_how_true_its_map_is(attributed: Atlas) -> None:
+    one, other = (view(attributed, "concepts", number).attributions for number in ATTRIBUTED)
+    assert [v.title for v in one] == ["Grad-CAM", "Occlusion"]
+    for first, second in zip(one, other, strict=True):
+        assert (first.deletion, second.deletion) == pytest.approx((0.25, 0.5))
+        assert (first.insertion, second.insertion) == pytest.approx((0.75, 0.5))
+        assert first.mean_deletion == pytest.approx((first.deletion + second.deletion) / 2)
+        assert first.deletion_path.startswith("M48.0 8.0L")
+        assert first.insertion_path.startswith("M48.0 96.0L")
+        assert second.deletion_path.endswith("L212.0 96.0")
+
+
+def test_only_images_with_maps_show_methods(client: FlaskClient, attributed: Atlas) -> None:
+    mine = create_explorer_app([attributed.root]).test_client()
+    page = Page(mine.get(f"{HOME}class/1/concepts/image/7").text)
+    assert page.faults == []
+    assert "Deletion0.250.38 Insertion0.750.62" in page.words()
+    for shown in (
+        mine.get(f"{HOME}class/1/concepts/image/6").text,
+        client.get(f"{HOME}class/1/concepts/image/7").text,
+    ):
+        assert "h-attributions" not in shown
+    assert "image/2#h-attributions" in mine.get(f"{HOME}class/1").text
+    assert "h-attributions" not in client.get(f"{HOME}class/1").text
+
+
+def test_attribution_curves_are_csv(client: FlaskClient, attributed: Atlas) -> None:
+    mine = create_explorer_app([attributed.root]).test_client()
+    rows = list(csv.DictReader(io.StringIO(mine.get(f"{HOME}class/0/attributions.csv").text)))
+    assert len(rows) == 2 * 2 * 17
+    quarter = next(r for r in rows if r["image"] == "7" and r["pixels"] == "0.25")
+    assert (quarter["method"], quarter["deletion"], quarter["insertion"]) == (
+        "gradcam",
+        "0.5",
+        "0.5",
+    )
+    assert (quarter["deletion_area"], quarter["insertion_area"]) == ("0.25", "0.75")
+    assert client.get(f"{HOME}class/0/attributions.csv").status_code == 404
+
+
+def test_a_static_site_holds_attribution_maps(
+    attributed: Atlas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(render, "ASSETS", ())
+    monkeypatch.setattr(image_page, "STATIC_PAGES", 2 * 2)
+    write_site(attributed, tmp_path / "site")
+    for number in ATTRIBUTED:
+        file = tmp_path / f"site/class/1/concepts/image/{number}.html"
+        found = [a for a in Page(file.read_text()).addresses if "attributions" in a]
+        assert len(found) == 3, "two maps and a table"
+        assert all((file.parent / urlsplit(address).path).is_file() for address in found)

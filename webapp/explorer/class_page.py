@@ -89,6 +89,12 @@ def class_page(book: AtlasBook, class_id: int, links: Links, dictionary: str | N
         cover_link=None
         if contributions is None or loaded.images.empty
         else links.page(image_path(class_id, chosen.id, surest(loaded.images))),
+        attributed=()
+        if contributions is None
+        else tuple(
+            (number, links.page(image_path(class_id, chosen.id, number)))
+            for number in sorted(info.attributed)
+        ),
         tabs=_tabs(book, class_id, links, chosen.id),
         concepts=views,
         points=points,

@@ -10,9 +10,17 @@ from numpy.typing import NDArray
 
 from lens_core.atlas import AtlasClass, ClassInfo, ConceptInfo, DictionaryInfo
 
+from .attributions import AttributionView, attribution_views
 from .book import AtlasBook, plain, title, unit_word
 from .concept_views import css_color
-from .links import Links, class_path, image_path, maps_path, table_path
+from .links import (
+    Links,
+    attribution_table_path,
+    class_path,
+    image_path,
+    maps_path,
+    table_path,
+)
 from .pages import Picture
 
 N_ROWS = 10
@@ -63,6 +71,9 @@ class ImagePage:
     shown: tuple[Step, ...]
     maps: str | None
     table: str
+    attributions: tuple[AttributionView, ...]
+    n_attributed: int
+    curves: str
     previous: str | None
     following: str | None
 
@@ -125,7 +136,8 @@ def decision_table(book: AtlasBook, class_id: int, dictionary: str) -> pd.DataFr
 def image_numbers(book: AtlasBook, class_id: int, *, static: bool) -> tuple[int, ...]:
     """Images of a class that have a page: all on a server, some of many in a static site.
 
-    The surest one, which the class page shows first, is always among them.
+    The surest one, which the class page shows first, and those with attribution maps are always
+    among them.
     """
     images = book.load(class_id).images
     n = len(images)
@@ -134,7 +146,8 @@ def image_numbers(book: AtlasBook, class_id: int, *, static: bool) -> tuple[int,
     if not static or n <= at_most:
         return tuple(range(n))
     some = np.linspace(0, n - 1, at_most).astype(int)
-    return tuple(sorted({surest(images), *(int(i) for i in some[1:])}))
+    attributed = book.info(class_id).attributed
+    return tuple(sorted({surest(images), *(int(i) for i in some[1:]), *attributed}))
 
 
 def surest(images: pd.DataFrame) -> int:
@@ -200,6 +213,9 @@ def image_page(
         shown=tuple(s for s in steps if s.row is not None and s.value > 0)[:N_MAPS],
         maps=links.data(maps_path(class_id, chosen.id)) if has_maps else None,
         table=links.data(table_path(class_id, chosen.id, "contributions")),
+        attributions=attribution_views(loaded, number, links),
+        n_attributed=len(info.attributed),
+        curves=links.data(attribution_table_path(class_id)),
         previous=beside(-1),
         following=beside(1),
     )

@@ -48,6 +48,16 @@ def image_path(class_id: int, dictionary: str, number: int | str) -> str:
     return f"class/{class_id}/{dictionary}/image/{number}"
 
 
+def attribution_path(class_id: int, method: str, number: int) -> str:
+    """Path of one attribution method's map of one image of a class."""
+    return f"class/{class_id}/attributions/{method}/{number}.webp"
+
+
+def attribution_table_path(class_id: int) -> str:
+    """Path of the curves of a class's attribution maps as CSV."""
+    return f"class/{class_id}/attributions.csv"
+
+
 def bias_table_path(name: str) -> str:
     """Path of one of the lists of the bias page as CSV."""
     return f"{BIAS}.{name}.csv"

@@ -201,6 +201,7 @@ class ClassPage:
     visualized: bool
     cover: Picture | None
     cover_link: str | None
+    attributed: tuple[tuple[int, str], ...]
     tabs: tuple[DictionaryTab, ...]
     concepts: tuple[ConceptView, ...]
     points: tuple[PointView, ...]

@@ -12,7 +12,7 @@ from pathlib import Path
 from lens_core.atlas import Atlas, LensError, Track, no_track
 from lens_core.atlas.store import FolderStore
 
-from . import bias, links, maps, render, shared_pages, tables
+from . import attributions, bias, links, maps, render, shared_pages, tables
 from .book import AtlasBook
 from .front_pages import search_index
 from .image_page import image_numbers
@@ -125,6 +125,7 @@ def _write_pages(book: AtlasBook, work: Path, track: Track) -> int:
             if f"{dictionary.id}/maps" in loaded.array_names():
                 packed = maps.pack_maps(loaded, dictionary.id)
                 _write(work / links.maps_path(entry.id, dictionary.id), packed)
+        _write_attributions(book, entry.id, work)
     for info in book.atlas.dictionaries:
         if info.scope == "shared":
             n_pages += _write_concepts(book, info.id, work, place, track)
@@ -142,6 +143,17 @@ def _write_images(
         html = render.image(book, place(path), class_id, dictionary, number)
         _write(work / f"{path}.html", html.encode())
     return len(numbers)
+
+
+def _write_attributions(book: AtlasBook, class_id: int, work: Path) -> None:
+    loaded = book.load(class_id)
+    for method in (info.method for info in loaded.info.attributions):
+        for number in loaded.info.attributed:
+            overlay = attributions.attribution_overlay(loaded, method, number)
+            _write(work / links.attribution_path(class_id, method, number), overlay)
+    if loaded.info.attributions:
+        text = tables.attributions_csv(book, class_id)
+        _write(work / links.attribution_table_path(class_id), text.encode())
 
 
 def _write_concepts(

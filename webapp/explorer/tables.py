@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from .attributions import attribution_table
 from .book import AtlasBook
 from .image_page import decision_table
 from .steering import steering_table
@@ -36,6 +37,15 @@ def class_table(book: AtlasBook, class_id: int, dictionary: str, table: str) -> 
         frame = decision_table(book, entry.id, chosen.id)
     else:
         raise KeyError(table)
+    return _csv(frame)
+
+
+def attributions_csv(book: AtlasBook, class_id: int) -> str:
+    """The curves of a class's attribution maps as CSV text; ``KeyError`` if it has none."""
+    return _csv(attribution_table(book, class_id))
+
+
+def _csv(frame: pd.DataFrame) -> str:
     return frame.to_csv(index=False, lineterminator="\n", float_format="%.6g")
 
 

@@ -14,7 +14,7 @@ from werkzeug.security import safe_join
 
 from lens_core.atlas import AtlasDamaged, LensError
 
-from . import bias, links, maps, render, shared_pages, tables
+from . import attributions, bias, links, maps, render, shared_pages, tables
 from .book import AtlasBook
 from .bookshelf import Library
 from .front_pages import search_index
@@ -122,6 +122,20 @@ def blueprint(library: Library) -> Blueprint:
             book.atlas.dictionary(dictionary)
             content = maps.pack_maps(book.load(class_id), dictionary)
         return _data(content, "application/octet-stream")
+
+    @pages.get("/atlas/<slug>/class/<int:class_id>/attributions/<method>/<int:number>.webp")
+    def attribution(slug: str, class_id: int, method: str, number: int) -> Response:
+        book = _book(library, slug)
+        with _missing():
+            content = attributions.attribution_overlay(book.load(class_id), method, number)
+        return _data(content, "image/webp")
+
+    @pages.get("/atlas/<slug>/class/<int:class_id>/attributions.csv")
+    def attribution_curves(slug: str, class_id: int) -> Response:
+        book = _book(library, slug)
+        with _missing():
+            text = tables.attributions_csv(book, class_id)
+        return _csv(text, f"{book.slug}-{class_id}-attributions.csv")
 
     @pages.get("/atlas/<slug>/class/<int:class_id>/<dictionary>.<table>.csv")
     def table(slug: str, class_id: int, dictionary: str, table: str) -> Response:
