@@ -5,6 +5,7 @@ captum computes these; what is added are batches, targets and the reduction to o
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -37,8 +38,9 @@ class _Captum(Attribution):
             found.append(reduce_channels(values.detach(), self.reducer).cpu())
         return torch.cat(found)
 
+    @abstractmethod
     def _attribute(self, scores: Any, pictures: Tensor, rows: Tensor, batch: int) -> Tensor:
-        raise NotImplementedError
+        """Attributions of the pictures' own shape."""
 
 
 @dataclass(frozen=True)
