@@ -117,9 +117,14 @@ def overcomplete(a: Tensor, r: int) -> dict[str, float] | None:
     """Seconds and error of overcomplete's NMF with its defaults, None where it is missing."""
     if importlib.util.find_spec("overcomplete") is None:
         return None
+    import matplotlib
+    from matplotlib import cm
+
+    if not hasattr(cm, "get_cmap"):  # it imports its plotting, which asks for this older name
+        cm.get_cmap = matplotlib.colormaps.__getitem__
     try:
         from overcomplete.optimization import NMF as OvercompleteNMF
-    except (ImportError, AttributeError) as error:  # it imports plotting, and old names of that
+    except (ImportError, AttributeError) as error:
         print(f"overcomplete cannot be imported here: {error}", file=sys.stderr)
         return None
 
