@@ -27,6 +27,7 @@ from lens_core.atlas import (
 from lens_core.building.basis import logits_of, new_basis, spread
 from lens_core.building.collect import ClassImages
 from lens_core.building.explain import Explained
+from lens_core.building.masks import head_of_image
 from lens_core.building.settings import BuildSettings
 from lens_core.classifier import Activations, Classifier
 from lens_core.factorization import Factorization
@@ -164,7 +165,9 @@ def _quality(
     scores = score(one.basis, some.to(one.basis.dictionary.device), k, settings.seed)
     frechet = None
     if len(crops) > crops.shape[1]:
-        rebuilt = one.basis.decode(one.basis.encode(crops.to(one.basis.dictionary.device)))
+        # A class keeps its own dictionary's codes of all crops, but of a shared one's some columns.
+        values = one.basis.encode(crops) if one.shared else one.crop_values
+        rebuilt = one.basis.decode(values.to(one.basis.dictionary))
         frechet = frechet_distance(crops.to(rebuilt), rebuilt)
     return FactorizationQuality(
         r_squared=scores.r_squared,
@@ -268,8 +271,7 @@ def _one_image(
     """
     of = sample.activations[place : place + 1]
     full = one.basis.encode_maps(of.maps)
-    pooled = classifier.pooled_head
-    if pooled is not None:
+    if classifier.pooled_head is not None:
         full = full.mean(dim=(2, 3))
         if classifier.linear_head is not None and settings.fit_on == "crops":
             full = one.basis.encode(of.maps.mean(dim=(2, 3)))
@@ -277,16 +279,8 @@ def _one_image(
     hidden = full.clone()
     hidden[:, rows] = 0
     rest = torch.einsum("nr...,rd->nd...", hidden, one.basis.dictionary)
-    dictionary = one.basis.dictionary[rows]
-    class_id = images.class_id
-    if pooled is None:
-        return full[:, rows], dictionary, lambda x: logits_of(classifier, x + rest, of)[:, class_id]
-    if of.negative is not None:
-        rest = rest - of.negative.mean(dim=(2, 3))
-    if (linear := classifier.linear_head) is not None:  # one class in place of all of them
-        weight, bias = linear.weight[class_id], linear.bias[class_id]
-        return full[:, rows], dictionary, lambda x: (x + rest) @ weight + bias
-    return full[:, rows], dictionary, lambda x: pooled(x + rest)[:, class_id]
+    head = head_of_image(classifier, images.class_id, of)
+    return full[:, rows], one.basis.dictionary[rows], lambda x: head(x + rest)
 
 
 def _steering(
