@@ -18,10 +18,10 @@ from analysis.crossed_lmm import response_time_model
 from analysis.dataset import Dataset
 from analysis.effect_sizes import effect_sizes
 from analysis.exclusions import NO_CONDITION, Exclusions
-from analysis.gee import session_by_condition
 from analysis.multiple_comparisons import pairwise_comparisons
 from analysis.people import met_several, participant_means
 from analysis.programmes.base import Section, Shown, attempt
+from analysis.programmes.sessions import session_effects
 from analysis.signal_detection import side_bias
 
 PERSON = "participant"
@@ -84,7 +84,9 @@ def beside(
         (
             "sessions",
             sessions and several and "session" in test and test["session"].nunique() > 1,
-            lambda: _sessions(test, order, plan.level),
+            lambda: session_effects(
+                test, PERSON, order, plan.level, "Does it change over sessions?"
+            ),
         ),
         (
             "mixed model of response times",
@@ -198,24 +200,6 @@ def _evidence(
         ),
         caption="BF₁₀ says how many times likelier the data are if there is a difference than if "
         "there is none; between a third and three they decide nothing.",
-    )
-
-
-def _sessions(test: pd.DataFrame, order: Sequence[str], level: float) -> Section:
-    found = session_by_condition(test, cluster=PERSON, order=order, level=level)
-    return Section(
-        "session_effects",
-        "Does it change over sessions?",
-        found.table,
-        "population-averaged logit (GEE, exchangeable), sum-coded session × condition",
-        (
-            Shown("Effect", "source"),
-            Shown("F", "f", "number"),
-            Shown("df", "df1", "df"),
-            Shown("df of error", "df2", "df"),
-            Shown("p", "p", "p"),
-        ),
-        caption=" ".join(found.notes),
     )
 
 

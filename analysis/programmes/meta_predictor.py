@@ -24,13 +24,13 @@ from analysis.anova import one_way_anova
 from analysis.clustered_logit import NotEstimable
 from analysis.companions import relations
 from analysis.differences import compare_conditions
-from analysis.gee import session_by_condition
 from analysis.intervals import t_interval
 from analysis.learning import learning_curve
 from analysis.multiple_comparisons import pairwise_comparisons
 from analysis.people import participant_means, require_columns
 from analysis.programmes.base import Drawing, Programme, Section, Shown, attempt
 from analysis.programmes.figures import course_figure, plane_figure, row_figure
+from analysis.programmes.sessions import session_effects
 from analysis.utility import utility
 
 NAME = "meta_predictor"
@@ -138,7 +138,12 @@ def meta_predictor(
         ("analysis of variance", lambda: _anova(used, cluster)),
         ("comparison with the baseline", lambda: _tukey(used, cluster, base, names, level)),
         ("comparison for other images", lambda: _general(used, cluster, base, names, level, rng)),
-        ("session × condition test", lambda: _gee(used, cluster, names, level)),
+        (
+            "session × condition test",
+            lambda: session_effects(
+                used, cluster, names, level, "Do people learn, and faster in some conditions?"
+            ),
+        ),
         ("split by the model's being right", lambda: _model_right(used, cluster, names, level)),
     ):
         found = attempt(what, section, notes) if len(names) > 1 or "split" in what else None
@@ -295,24 +300,6 @@ def _general(
         ),
         scope=str(table["scope"].iloc[0]),
         caption=" ".join(found.warnings),
-    )
-
-
-def _gee(used: pd.DataFrame, cluster: str, names: Sequence[str], level: float) -> Section:
-    found = session_by_condition(used, cluster=cluster, order=names, level=level)
-    return Section(
-        "session_effects",
-        "Do people learn, and faster in some conditions?",
-        found.table,
-        "population-averaged logit (GEE, exchangeable), sum-coded session × condition",
-        (
-            Shown("Effect", "source"),
-            Shown("F", "f", "number"),
-            Shown("df", "df1", "df"),
-            Shown("df of error", "df2", "df"),
-            Shown("p", "p", "p"),
-        ),
-        caption=" ".join(found.notes),
     )
 
 
