@@ -105,7 +105,7 @@ class StudySimulator:
         track: Track = no_track,
     ) -> None:
         self.observer = observer
-        number, condition, item, gap = [], [], [], []
+        number, condition, item, gap, n_options = [], [], [], [], []
         cells = study.cells
         for person in track(range(n_people), "drawing schedules", n_people):
             cell = cells[person % len(cells)]
@@ -115,15 +115,19 @@ class StudySimulator:
                     continue
                 percept = study.task.percept(trial, study)
                 ordered = np.sort(percept.strengths)
+                if len(ordered) < 2:
+                    continue
                 number.append(person)
                 condition.append(trial.condition)
                 item.append(trial.item)
                 gap.append(ordered[-1] - ordered[-2])
+                n_options.append(len(ordered))
         if not number:
             raise AnalysisError(f"study {study.name} schedules no test trials; check its design")
         self.number = np.array(number)
         self.conditions = np.array(condition)
         self.gap = np.array(gap, dtype=float)
+        self.n_options = np.array(n_options)
         self.items = np.array(item)
         self.place = pd.Series(self.items).groupby(self.conditions).transform(
             lambda own: pd.factorize(own, sort=True)[0]
@@ -160,7 +164,9 @@ class StudySimulator:
             + rng.normal(0, kind.participant_sd, n_people)[number]
             + rng.normal(0, kind.item_sd, len(labels[1]))[labels[0]]
         )
-        p = kind.guess + (1 - kind.guess - kind.lapse) * special.expit(logit)
+        n_options, which = np.unique(self.n_options[use], return_inverse=True)
+        guess = np.array([kind.guess_rate(int(n)) for n in n_options])[which]
+        p = guess + (1 - guess - kind.lapse) * special.expit(logit)
         return pd.DataFrame(
             {
                 "participant": self.names[use],

@@ -5,8 +5,9 @@ A psychometric observer of a forced choice with gap ``g`` between the strongest 
 
     P = γ + (1 - γ - λ) · σ(β (g - α) + effect[condition] + participant + item),
 
-guess rate γ, lapse rate λ, slope β, threshold α (Wichmann & Hill 2001, eq. 1, with a logistic
-function), participant and item drawn from normal distributions with the given SDs (logits).
+guess rate γ (one over the number of answers unless given), lapse rate λ, slope β, threshold α
+(Wichmann & Hill 2001, eq. 1, with a logistic function), participant and item drawn from normal
+distributions with the given SDs (logits).
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class Timing:
 class Psychometric:
     """See the module. ``effects`` are planted, in logits, by condition."""
 
-    guess: float = 0.5
+    guess: float | None = None
     lapse: float = 0.02
     threshold: float = 1.5
     slope: float = 0.8
@@ -94,18 +95,24 @@ class Psychometric:
     name = "psychometric"
 
     def __post_init__(self) -> None:
-        if not (0 <= self.guess < 1 and 0 <= self.lapse < 1 and self.guess + self.lapse < 1):
+        guess = self.guess or 0.0
+        if not (0 <= guess < 1 and 0 <= self.lapse < 1 and guess + self.lapse < 1):
             raise LensError(
-                f"observer: guess {self.guess} and lapse {self.lapse} leave nothing to see with"
+                f"observer: guess {guess} and lapse {self.lapse} leave nothing to see with"
             )
 
     def logit(self, gap: float, condition: str) -> float:
         """The argument of σ for an average participant and item."""
         return self.slope * (gap - self.threshold) + self.effects.get(condition, 0.0)
 
-    def probability(self, logit: float) -> float:
+    def guess_rate(self, n_options: int) -> float:
+        """γ among so many answers."""
+        return 1 / n_options if self.guess is None else self.guess
+
+    def probability(self, logit: float, n_options: int = 2) -> float:
         """Probability to pick the strongest option."""
-        return self.guess + (1 - self.guess - self.lapse) * _sigmoid(logit)
+        guess = self.guess_rate(n_options)
+        return guess + (1 - guess - self.lapse) * _sigmoid(logit)
 
     def recruit(self, seed: int, number: int) -> Person:
         rng = generator(seed, "person", number)
@@ -130,19 +137,23 @@ class _PsychometricPerson:
 
     def answer(self, percept: Percept) -> Answer:
         kind, rng = self._kind, self._rng
+        n_options = len(percept.strengths)
+        if n_options < 2:  # nothing to choose: only looked at
+            confidence = _step(float(rng.random()), percept.confidence_steps)
+            return Answer(0, confidence, kind.timing.rt_ms(self._rt_ms, rng))
         order = np.argsort(percept.strengths)
         best = int(order[-1])
         gap = percept.strengths[best] - percept.strengths[int(order[-2])]
         item = kind.item_sd * generator(self._seed, "item", percept.item).standard_normal()
         logit = kind.logit(gap, percept.condition) + self._skill + item
-        probability = kind.probability(logit)
+        probability = kind.probability(logit, n_options)
         # The same picture among the references, or feedback of an earlier attempt, tells all.
         if any(percept.seen_among_references):
             best = int(np.argmax(percept.seen_among_references))
             probability, logit = 1 - kind.lapse, 4.0
         elif percept.attempt > 1:
             probability = 1 - kind.lapse
-        others = [position for position in range(len(percept.strengths)) if position != best]
+        others = [position for position in range(n_options) if position != best]
         right = rng.random() < probability
         choice = best if right else others[int(rng.integers(len(others)))]
         sureness = _sigmoid(logit + rng.standard_normal())

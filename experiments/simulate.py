@@ -22,7 +22,7 @@ from experiments.schedule import (
     generator,
 )
 from experiments.study import Study
-from experiments.truth import truth
+from experiments.truth import has_right_answers, truth
 from lens_core.atlas import Track, no_track
 
 BEGIN = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -47,7 +47,9 @@ def simulate(
     if isinstance(observer, Psychometric):
         parameters = asdict(observer)
         parameters.pop("timing")
-        planted |= {"parameters": parameters, "truth": truth(study, observer).to_dict()}
+        planted["parameters"] = parameters
+        if has_right_answers(study):
+            planted["truth"] = truth(study, observer).to_dict()
     complete = dict.fromkeys(study.cells, 0)
     ties = generator(seed, "assignment")
     with DatasetWriter(out, study, description={"simulation": planted}, force=force) as data:
@@ -82,7 +84,7 @@ def simulate_one(
         row = _answer(study, person, trial, rng)
         now = shown + timedelta(milliseconds=row["rt_ms"])
         rows.append(base | row | {"presented_at": iso(shown), "answered_at": iso(now)})
-        visit.answered(bool(row["correct"]))
+        visit.answered(row["correct"] != 0)
         now += timedelta(milliseconds=session.feedback_ms if session.feedback else 0)
     participant: dict[str, Any] = {
         "participant": base["participant"],
@@ -108,7 +110,7 @@ class _Visit:
         self._correct: list[bool] = []
 
     def answered(self, correct: bool) -> None:
-        """Tell how the last trial went."""
+        """Tell whether the last trial went well; one without a right answer always does."""
         self._correct.append(correct)
 
     def __iter__(self) -> Iterator[ScheduledTrial]:
@@ -135,11 +137,13 @@ def _answer(
 ) -> dict[str, Any]:
     """The exported columns of one answered trial, without identity and times of day."""
     answer = person.answer(study.task.percept(trial, study))
-    scored = study.task.score(trial, study.task.raw_response(answer.choice, answer.confidence))
+    scored = study.task.score(
+        trial, study.task.raw_response(trial, answer.choice, answer.confidence)
+    )
     return trial.row() | {
         "trial_uuid": str(uuid.UUID(bytes=rng.bytes(16), version=4)),
         "response": scored.response,
-        "correct": int(scored.correct),
+        "correct": None if scored.correct is None else int(scored.correct),
         "confidence": scored.confidence,
         "rt_ms": answer.rt_ms,
         "onset_error_ms": round(float(rng.normal(0.0, 1.5)), 2),

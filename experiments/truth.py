@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
 
 NODES = 64
 """Of the Gauss–Hermite quadrature over participants and items."""
+
+REACH = 60.0
+"""Largest planted effect, in logits: beyond it only guesses or only lapses are left."""
 
 
 @dataclass(frozen=True)
@@ -88,45 +90,45 @@ def calibrated(
     effects: dict[str, float] = {}
     for name in study.conditions:
         wanted = accuracy if name == reference else _sigmoid(_logit(accuracy) + effect)
-        low, high = observer.guess, 1 - observer.lapse
+
+        def excess(shift: float, name: str = name, wanted: float = wanted) -> float:
+            return _accuracy(study, replace(observer, effects={name: shift}), name) - wanted
+
+        low, high = wanted + excess(-REACH), wanted + excess(REACH)
         if not low + 0.005 < wanted < high - 0.005:
             raise LensError(
                 f"observer: accuracy {wanted:.3f} in {name} is out of reach between guessing "
                 f"({low:g}) and lapses ({high:g}); change --accuracy or --effect"
             )
-
-        def excess(shift: float, name: str = name, wanted: float = wanted) -> float:
-            return _accuracy(study, replace(observer, effects={name: shift}), name) - wanted
-
-        effects[name] = float(brentq(excess, -60.0, 60.0, xtol=1e-10))
+        effects[name] = float(brentq(excess, -REACH, REACH, xtol=1e-10))
     return replace(observer, effects=effects)
 
 
+def has_right_answers(study: Study) -> bool:
+    """Whether every condition has test trials with a right answer, so that accuracy exists."""
+    return all(study.task.asked(study, condition) for condition in study.conditions)
+
+
 def _accuracy(study: Study, observer: Psychometric, condition: str) -> float:
-    gaps, weights = gaps_asked(study, condition)
+    gaps, shares = gaps_asked(study, condition)
+    n_options = np.array([trial.n_options for trial in study.task.asked(study, condition)])
     nodes, node_weights = np.polynomial.hermite_e.hermegauss(NODES)
     spread = math.hypot(observer.participant_sd, observer.item_sd)
-    logits = observer.slope * (gaps - observer.threshold) + observer.effects.get(condition, 0.0)
+    effect = observer.effects.get(condition, 0.0)
+    logits = observer.slope * (np.abs(gaps) - observer.threshold) + effect
     seen = 1 / (1 + np.exp(-np.clip(logits[:, None] + spread * nodes, -500, 500)))
-    by_gap = seen @ node_weights / node_weights.sum()
-    core = float(by_gap @ weights)
-    return observer.guess + (1 - observer.guess - observer.lapse) * core
+    core = seen @ node_weights / node_weights.sum()
+    guess = np.array([observer.guess_rate(int(n)) for n in n_options])
+    strongest = guess + (1 - guess - observer.lapse) * core
+    # Where the pictures speak against the key, the strongest answer is a wrong one.
+    right = np.where(gaps >= 0, strongest, (1 - strongest) / (n_options - 1))
+    return float(right @ shares)
 
 
 def gaps_asked(study: Study, condition: str) -> tuple[np.ndarray, np.ndarray]:
     """Gap of every test trial of a condition, and the share of trials that it makes up."""
-    rows = [r for r in study.templates if r["condition"] == condition and r["use"] == "test"]
-    gaps = np.array([abs(r["strength_a"] - r["strength_b"]) / r["scale"] for r in rows])
-    per_item = Counter(row["item"] for row in rows)
-    layer_of = {row["item"]: row["layer"] for row in rows}
-    per_layer = Counter(layer_of.values())
-    limit = getattr(study.config.design, "items_per_layer", None)
-    share = {
-        layer: (1.0 if limit is None else min(limit, count) / count)
-        for layer, count in per_layer.items()
-    }
-    weights = np.array([share[row["layer"]] / per_item[row["item"]] for row in rows])
-    return gaps, weights / weights.sum()
+    asked = study.task.asked(study, condition)
+    return np.array([trial.gap for trial in asked]), np.array([trial.share for trial in asked])
 
 
 def _logit(probability: float) -> float:

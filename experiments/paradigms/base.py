@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from experiments.design import StudyConfig
 from experiments.records import PARADIGM_COLUMNS, Column
@@ -16,6 +16,9 @@ from lens_core.atlas import Track, no_track
 if TYPE_CHECKING:
     from experiments.audit import Finding
     from experiments.study import Study
+
+Asked = Literal["choice", "rating", "text", "vocabulary", "continue"]
+"""Kinds of answers: an option, a point of a scale, free text, a word of a list, only to go on."""
 
 UrlOf = Callable[[str], str]
 """Stimulus id to the address that the browser is given."""
@@ -28,13 +31,13 @@ class Scored:
     Attributes
     ----------
     response : as it is exported.
-    correct : whether it equals the trial's correct response.
+    correct : whether it equals the trial's correct response; none where no answer is right.
     confidence : 1 … the number of steps, none where it is not asked.
     columns : further columns that depend on the answer.
     """
 
     response: str
-    correct: bool
+    correct: bool | None
     confidence: float | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
 
@@ -43,13 +46,18 @@ class Scored:
 class Percept:
     """What a simulated observer may use: what the pictures themselves carry, never the key.
 
+    Whatever is asked, an observer picks one of the answers that are possible: the options from left
+    to right, the points of a rating scale from low to high, or the words of a vocabulary. A trial
+    that is only looked at has a single one.
+
     Attributes
     ----------
-    strengths : activation of each option from left to right, in SDs of the item's activations.
-    seen_among_references : for each option, whether the same picture is on the screen already,
+    strengths : evidence for each possible answer; of pictures in SDs of the item's activations.
+    seen_among_references : for each answer, whether the same picture is on the screen already,
         together with what that tells about it: 1 strong, -1 weak, 0 not there.
     item, condition, phase, attempt : for random and planted effects, and for memory.
     confidence_steps : 0 if confidence is not asked.
+    asks : what kind of answer is wanted.
     """
 
     strengths: tuple[float, ...]
@@ -59,6 +67,24 @@ class Percept:
     phase: str
     attempt: int
     confidence_steps: int
+    asks: Asked = "choice"
+
+
+@dataclass(frozen=True)
+class AskedTrial:
+    """How hard a test trial of the pool is, for the expected accuracy of simulated observers.
+
+    Attributes
+    ----------
+    gap : evidence for the right answer minus that for the strongest other one; negative where the
+        pictures speak against the key.
+    share : of the condition's trials that it makes up.
+    n_options : answers to choose from.
+    """
+
+    gap: float
+    share: float
+    n_options: int
 
 
 class Paradigm(ABC):
@@ -109,12 +135,18 @@ class Paradigm(ABC):
         """
 
     @abstractmethod
-    def raw_response(self, choice: int, confidence: int | None) -> dict[str, Any]:
-        """What the browser would send for the option at position ``choice``."""
+    def raw_response(
+        self, trial: ScheduledTrial, choice: int, confidence: int | None
+    ) -> dict[str, Any]:
+        """What the browser would send for the answer at position ``choice`` of the percept's."""
 
     @abstractmethod
     def percept(self, trial: ScheduledTrial, study: Study) -> Percept:
         """What the pictures of a trial carry, for simulated observers."""
+
+    @abstractmethod
+    def asked(self, study: Study, condition: str) -> tuple[AskedTrial, ...]:
+        """The test trials that a condition's participants may meet; none without a right answer."""
 
     @abstractmethod
     def audit(self, study: Study) -> list[Finding]:

@@ -9,14 +9,21 @@ after Colin et al. (2024). Slots of a trial: ``strong`` and ``weak`` (references
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
 
-from experiments.paradigms.base import BuildRequest, Paradigm, Percept, Scored, UrlOf
+from experiments.paradigms.base import (
+    AskedTrial,
+    BuildRequest,
+    Paradigm,
+    Percept,
+    Scored,
+    UrlOf,
+)
 from experiments.paradigms.two_afc_config import TwoAfcConfig, TwoAfcDesign
 from experiments.records import Phase
 from experiments.schedule import (
@@ -187,7 +194,9 @@ class TwoAfc(Paradigm):
             confidence=None if confidence is None else float(confidence),
         )
 
-    def raw_response(self, choice: int, confidence: int | None) -> dict[str, Any]:
+    def raw_response(
+        self, trial: ScheduledTrial, choice: int, confidence: int | None
+    ) -> dict[str, Any]:
         return {"choice": choice} | ({} if confidence is None else {"confidence": confidence})
 
     def percept(self, trial: ScheduledTrial, study: Study) -> Percept:
@@ -204,6 +213,20 @@ class TwoAfc(Paradigm):
             phase=trial.phase,
             attempt=trial.attempt,
             confidence_steps=int(trial.display["confidence_steps"]),
+        )
+
+    def asked(self, study: Study, condition: str) -> tuple[AskedTrial, ...]:
+        tests = pool_of(study).by_use[condition, "test"]
+        per_item = Counter(template.item for template in tests)
+        per_layer = Counter({template.item: template.layer for template in tests}.values())
+        limit = design_of(study).items_per_layer
+        weights = [
+            min(1.0, limit / per_layer[template.layer] if limit else 1.0) / per_item[template.item]
+            for template in tests
+        ]
+        return tuple(
+            AskedTrial(abs(t.strength_a - t.strength_b) / t.scale, weight / sum(weights), 2)
+            for t, weight in zip(tests, weights, strict=True)
         )
 
     def audit(self, study: Study) -> list[Finding]:
