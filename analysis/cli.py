@@ -34,22 +34,46 @@ class Terminal(Protocol):
     type=click.IntRange(min=0),
     help="Seed of the bootstrap.",
 )
+@click.option(
+    "--sidecar-dir",
+    "sidecars",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the explorer looks for what people made of concepts: sidecars/ in the server's "
+    "folder.",
+)
 @click.pass_obj
-def analyze(terminal: Terminal, dataset: Path, out: Path, force: bool, seed: int) -> None:
+def analyze(
+    terminal: Terminal, dataset: Path, out: Path, force: bool, seed: int, sidecars: Path | None
+) -> None:
     """Analyse an exported DATASET: statistics, figures and a report.
 
-    Writes results.json, tables/*.csv, figures/*.png and *.svg, and report.html.
+    Writes results.json, tables/*.csv, figures/*.png and *.svg, and report.html; if the data are
+    about concepts of an atlas also sidecar.json, which the explorer shows.
     """
     from analysis.dataset import read_dataset
     from analysis.output import REPORT, require_apart, require_free, write_analysis
     from analysis.results import analyze_dataset
+    from analysis.sidecar import (
+        FILE,
+        says_something,
+        sidecar_content,
+        sidecar_text,
+        write_sidecar,
+    )
     from analysis.summary import summary_lines
 
     require_apart(dataset, out)
     require_free(out.absolute(), force=force)
     data = read_dataset(dataset, track=terminal.track)
     analysis = analyze_dataset(data, seed=seed, track=terminal.track)
-    target = write_analysis(analysis, out, force=force, track=terminal.track)
+    sidecar = sidecar_content(analysis, data)
+    told = says_something(sidecar)
+    beside = {FILE: sidecar_text(sidecar)} if told else {}
+    target = write_analysis(analysis, out, force=force, track=terminal.track, beside=beside)
+    if sidecars is not None and told:
+        terminal.note(f"the explorer finds it in {write_sidecar(sidecar, sidecars)}")
+    elif sidecars is not None:
+        terminal.note(f"nothing for {sidecars}: the data name no concepts of an atlas")
     for text in analysis.results["notes"]:
         terminal.note(f"note: {text}")
     for line in summary_lines(analysis.results):

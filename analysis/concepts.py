@@ -1,12 +1,19 @@
-"""How well people did on each concept: what goes back to the explorer."""
+"""How well people did on each concept, and what they call it: what goes back to the explorer."""
 
 from __future__ import annotations
+
+import re
+import unicodedata
 
 import pandas as pd
 
 from analysis.intervals import wilson
 
 KEYS = ("atlas_hash", "class_id", "concept_id")
+NAME_COLUMNS = ("name", "concept_name")
+"""Where a naming task may keep what people wrote; in a task called naming it is the response."""
+NAMING = "naming"
+_ARTICLES = ("a ", "an ", "the ")
 
 
 def concept_scores(trials: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
@@ -49,3 +56,68 @@ def concept_scores(trials: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     table["low"] = [interval.low for interval in ends]
     table["high"] = [interval.high for interval in ends]
     return table[columns]
+
+
+def concept_names(trials: pd.DataFrame, paradigm: str = "") -> pd.DataFrame:
+    """The name that most people gave to each concept of an atlas, sorted like the scores.
+
+    Names agree that differ in case, accents, articles, hyphens or spaces alone; how it was written
+    most often is kept. A person counts once a concept, with the last answer.
+
+    Parameters
+    ----------
+    paradigm : of the data; in a task called ``naming`` the response is the name.
+
+    Returns
+    -------
+    ``atlas_hash``, ``class_id``, ``concept_id``, ``name``, ``agreement`` (share of people who gave
+    it), ``n`` (people who named the concept). No rows if the data hold no names.
+
+    Examples
+    --------
+    >>> trials = pd.DataFrame({"atlas_hash": "a", "class_id": 1, "concept_id": "x",
+    ...                        "participant": list("pqr"), "name": ["a stem", "Stem", "leaf"]})
+    >>> concept_names(trials)[["name", "agreement", "n"]].round(2).values.tolist()
+    [['Stem', 0.67, 3]]
+    """
+    columns = [*KEYS, "name", "agreement", "n"]
+    text = next((name for name in NAME_COLUMNS if name in trials), None)
+    if text is None and paradigm == NAMING and "response" in trials:
+        text = "response"
+    if text is None or any(name not in trials for name in (*KEYS, "participant")):
+        return pd.DataFrame(columns=columns)
+    given = trials[[*KEYS, "participant"]].assign(
+        written=trials[text].astype("string").str.strip(), plain=trials[text].map(plain_name)
+    )
+    given = given[given[list(KEYS)].notna().all(axis=1) & (given["plain"] != "")]
+    given = given.drop_duplicates([*KEYS, "participant"], keep="last")
+    rows = []
+    for key, group in given.groupby(list(KEYS), observed=True, sort=True):
+        counts = group["plain"].value_counts()
+        best = min(counts[counts == counts.max()].index)
+        spellings = group.loc[group["plain"] == best, "written"].map(_without_article)
+        name = sorted(spellings.value_counts().items(), key=lambda item: (-item[1], item[0]))[0][0]
+        rows.append([*key, name, float(counts.max() / len(group)), len(group)])
+    table = pd.DataFrame(rows, columns=columns)
+    table["class_id"] = table["class_id"].astype("int64")
+    return table
+
+
+def plain_name(name: object) -> str:
+    """A name without what tells no names apart.
+
+    Examples
+    --------
+    >>> plain_name("  The Leaf-blade ")
+    'leaf blade'
+    """
+    if not isinstance(name, str):
+        return ""
+    flat = unicodedata.normalize("NFKD", name.casefold())
+    letters = "".join(c for c in flat if not unicodedata.combining(c))
+    return _without_article(" ".join(re.sub(r"[^\w]+|_", " ", letters).split()))
+
+
+def _without_article(name: str) -> str:
+    lower = name.casefold()
+    return next((name[len(a) :].strip() for a in _ARTICLES if lower.startswith(a)), name)

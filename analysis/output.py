@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -33,16 +33,31 @@ Draw = Callable[[Theme], Figure]
 
 
 def write_analysis(
-    analysis: Analysis, out: str | Path, *, force: bool = False, track: Track = no_track
+    analysis: Analysis,
+    out: str | Path,
+    *,
+    force: bool = False,
+    track: Track = no_track,
+    beside: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the folder.
+
+    Parameters
+    ----------
+    beside : further text files by their names.
 
     Raises
     ------
     AnalysisError
         If the target holds something else and ``force`` is not given, or cannot be written.
     """
-    return write_folder(out, lambda folder: _write(analysis, folder, track), force=force)
+
+    def fill(folder: Path) -> None:
+        _write(analysis, folder, track)
+        for name, text in (beside or {}).items():
+            (folder / name).write_text(text, encoding="utf-8")
+
+    return write_folder(out, fill, force=force)
 
 
 def write_folder(out: str | Path, fill: Callable[[Path], None], *, force: bool = False) -> Path:
