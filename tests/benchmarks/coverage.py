@@ -1,176 +1,247 @@
 """Coverage of 95 % intervals and type-I error of tests, where people and stimuli are samples.
 
-Two conditions between people, each with items of its own, 40 answers a person, SD of people .6
-logits; 20, 40 and 140 people in all, 5 to 40 items a condition, SD of items .3, .5 and .8 logits.
-Type I comes from studies without an effect, coverage from studies with .5 logits, whose marginal
-odds ratio and accuracies are integrated numerically. ``two_way`` is the confirmatory default and
-``accuracy`` the interval of a condition for other people and items; ``welch`` speaks of these
-stimuli only, so it is shown beside and exempt.
+The studies are told in ``coverage_studies.py``. Type I comes from studies without an effect,
+coverage from studies with .5 logits, whose marginal odds ratio and accuracies are integrated
+numerically. The confirmatory defaults are ``odds_ratio`` and ``difference`` (the logit clustered by
+participant and item) and ``accuracy`` (a condition's, for other people and items; its type I is
+against chance). ``means`` (Welch's or the paired t on participants' means) speaks of these stimuli
+only, so it is shown beside and exempt.
 
-    python tests/benchmarks/coverage.py [--quick] [--replications 2000] [--table FILE]
+    python tests/benchmarks/coverage.py [--quick] [--replications 2000] [--cells FILE]
+        [--data analysis/coverage.json] [--table analysis/COVERAGE.md]
+
+``--cells`` keeps each finished cell, so that a run that was stopped goes on there. The same cell
+and number of replications give the same figures, whatever else is asked.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import zlib
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from coverage_studies import (
+    ANSWERS,
+    BASE,
+    CHANCE,
+    EFFECT,
+    PERSON_SD,
+    Design,
+    accuracy_of,
+    difference,
+    disagreement,
+    draw,
+    on_means,
+    one_accuracy,
+)
 from scipy import special
 
-from analysis.accuracy import accuracy_by_condition
-from analysis.differences import TWO_WAY, WELCH, compare_conditions
-
 PEOPLE, ITEMS, ITEM_SD = (20, 40, 140), (5, 10, 20, 40), (0.3, 0.5, 0.8)
-ANSWERS, PERSON_SD, BASE, EFFECT = 40, 0.6, 1.0, 0.5
-METHODS = ("two_way", "accuracy", "welch")
+SMALL_PEOPLE, SMALL_ITEMS = (8, 12), (2,)
+"""Beyond the grid, so that a report of a small study has something to go by."""
+METHODS = ("odds_ratio", "difference", "accuracy", "means")
 GOOD_COVERAGE, GOOD_TYPE_I = (0.93, 0.97), (0.03, 0.07)
+HEADS = {
+    "between": "Half of the people in each condition",
+    "within": "Everybody in both conditions",
+    "nested": "items of their own",
+    "shared": "the same items",
+}
+AT_ONCE = 4_000_000
+"""Cells of counts in memory."""
 
 
-def study(
-    people: int, items: int, item_sd: float, effect: float, rng: np.random.Generator
-) -> pd.DataFrame:
-    """One simulated study."""
-    person = np.repeat(np.arange(people), ANSWERS)
-    second = person % 2
-    order = rng.permuted(np.tile(np.arange(ANSWERS) % items, (people, 1)), axis=1)
-    item = order.ravel() + items * second
-    logit = (
-        BASE
-        + effect * second
-        + rng.normal(0, PERSON_SD, people)[person]
-        + rng.normal(0, item_sd, 2 * items)[item]
-    )
-    return pd.DataFrame(
-        {
-            "participant": person,
-            "condition": np.where(second == 1, "b", "a"),
-            "item": item,
-            "correct": (rng.random(len(person)) < special.expit(logit)).astype(float),
-        }
-    )
-
-
-def accuracy_of(logit: float, item_sd: float) -> float:
-    """Expected accuracy over people and items."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(64)
-    spread = float(np.hypot(PERSON_SD, item_sd))
-    return float(special.expit(logit + spread * nodes) @ weights / weights.sum())
-
-
-def cell(people: int, items: int, item_sd: float, replications: int) -> list[dict[str, object]]:
+def cell(design: Design, replications: int) -> list[dict[str, Any]]:
     """One row a method."""
-    truth = [accuracy_of(BASE + effect, item_sd) for effect in (0.0, EFFECT)]
-    odds = float(np.exp(special.logit(truth[1]) - special.logit(truth[0])))
-    claims = dict.fromkeys(METHODS, 0)
     held = dict.fromkeys(METHODS, 0)
-    asked = dict.fromkeys(METHODS, 0)
-    for run in range(replications):
-        rng = np.random.default_rng([people, items, round(10 * item_sd), run])
-        null = compare(study(people, items, item_sd, 0.0, rng), rng)
-        for name, method in (("two_way", TWO_WAY), ("welch", WELCH)):
-            claims[name] += bool(null.loc[method, "p"] < 0.05)
-        trials = study(people, items, item_sd, EFFECT, rng)
-        found = compare(trials, rng)
-        held["two_way"] += bool(
-            found.loc[TWO_WAY, "odds_ratio_low"] <= odds <= found.loc[TWO_WAY, "odds_ratio_high"]
-        )
-        difference = truth[1] - truth[0]
-        held["welch"] += bool(
-            found.loc[WELCH, "difference_low"] <= difference <= found.loc[WELCH, "difference_high"]
-        )
-        row = accuracy_by_condition(
-            trials[trials["condition"] == "a"], cluster="participant", rng=rng, n_resamples=2
-        ).table.iloc[0]
-        held["accuracy"] += bool(row["new_stimuli_low"] <= truth[0] <= row["new_stimuli_high"])
-        for name in METHODS:
-            asked[name] += 1
-    about = {"people": people, "items": items, "item_sd": item_sd}
+    claimed = dict.fromkeys(METHODS, 0)
+    truth = [accuracy_of(BASE + effect, design.item_sd) for effect in (0.0, EFFECT)]
+    odds = float(special.logit(truth[1]) - special.logit(truth[0]))
+    base = float(special.logit(truth[0]))
+    chance = float(special.logit(CHANCE))
+    rng = np.random.default_rng([zlib.crc32(design.key.encode()), replications])
+    batch = max(1, AT_ONCE // (2 * design.in_condition * design.items))
+    for start in range(0, replications, batch):
+        n = min(batch, replications - start)
+        null = draw(design, (BASE, BASE), n, rng)
+        ratio, points = difference(null, design)
+        claimed["odds_ratio"] += int((~ratio.holds(0.0)).sum())
+        claimed["difference"] += int((~points.holds(0.0)).sum())
+        claimed["means"] += int((~on_means(null, design).holds(0.0)).sum())
+        guessing = draw(design, (chance, chance), n, rng)
+        claimed["accuracy"] += int((~one_accuracy(guessing, design).holds(chance)).sum())
+        effect = draw(design, (BASE, BASE + EFFECT), n, rng)
+        ratio, points = difference(effect, design)
+        held["odds_ratio"] += int(ratio.holds(odds).sum())
+        held["difference"] += int(points.holds(truth[1] - truth[0]).sum())
+        held["means"] += int(on_means(effect, design).holds(truth[1] - truth[0]).sum())
+        held["accuracy"] += int(one_accuracy(effect, design).holds(base).sum())
+        if start == 0 and (apart := disagreement(effect, design)) > 1e-6:
+            raise SystemExit(f"{design.key}: the batch differs from the analysis by {apart:g}")
+    about = {
+        "people_are": design.kind,
+        "items_are": design.item_kind,
+        "people": design.people,
+        "items": design.items,
+        "item_sd": design.item_sd,
+        "grid": in_grid(design),
+    }
     return [
         about
         | {
             "method": name,
-            "coverage": round(held[name] / asked[name], 4),
-            "type_i": round(claims[name] / asked[name], 4) if name != "accuracy" else None,
+            "coverage": round(held[name] / replications, 4),
+            "type_i": round(claimed[name] / replications, 4),
         }
         for name in METHODS
     ]
 
 
-def compare(trials: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """The comparisons by method."""
-    found = compare_conditions(trials, cluster="participant", rng=rng, n_resamples=2)
-    return found.table.set_index("method")
+def in_grid(design: Design) -> bool:
+    """Whether the cell is one of those that are asked for: people between, items nested."""
+    asked = design.people in PEOPLE and design.items in ITEMS
+    return asked and not (design.within or design.shared)
+
+
+def all_cells() -> list[Design]:
+    """The grid first, then other designs and smaller studies."""
+    kinds = product(("between", "within"), ("nested", "shared"))
+    sizes = product(SMALL_PEOPLE + PEOPLE, SMALL_ITEMS + ITEMS, ITEM_SD)
+    cells = [Design(*kind, *size) for kind, size in product(kinds, sizes)]
+    return sorted(cells, key=lambda design: (not in_grid(design), design.people))
+
+
+def simulate(
+    designs: Iterable[Design], replications: int, kept: Path | None
+) -> list[dict[str, Any]]:
+    """All rows; finished cells are read from the file, new ones are added to it."""
+    known: dict[str, list[dict[str, Any]]] = {}
+    if kept is not None and kept.exists():
+        lines = [json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()]
+        known = {line["key"]: line["rows"] for line in lines if line["n"] == replications}
+    rows = []
+    for design in designs:
+        own = known.get(design.key) or cell(design, replications)
+        rows += own
+        if kept is not None and design.key not in known:
+            with kept.open("a", encoding="utf-8") as file:
+                line = {"key": design.key, "n": replications, "rows": own}
+                file.write(json.dumps(line) + "\n")
+    return rows
 
 
 def by_people(table: pd.DataFrame, what: str) -> dict[str, dict[str, float]]:
-    """Means over items and their SDs."""
-    known = table[table[what].notna()]
-    means = known.groupby(["method", "people"])[what].mean().round(4)
+    """Means over designs, items and their SDs."""
+    means = table.groupby(["method", "people"])[what].mean().round(4)
     return {
         str(method): {str(people): float(share) for (_, people), share in own.items()}
         for method, own in means.groupby(level="method")
     }
 
 
+def outside(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of confirmatory defaults outside what is asked."""
+    good = table["coverage"].between(*GOOD_COVERAGE) & table["type_i"].between(*GOOD_TYPE_I)
+    return table[~good & (table["method"] != "means")]
+
+
+def shipped(table: pd.DataFrame, replications: int) -> dict[str, Any]:
+    """What the report looks its design up in."""
+    default = table[table["method"] != "means"].drop(columns="grid")
+    return {
+        "replications": replications,
+        "answers": ANSWERS,
+        "person_sd": PERSON_SD,
+        "base": BASE,
+        "effect": EFFECT,
+        "good_coverage": GOOD_COVERAGE,
+        "good_type_i": GOOD_TYPE_I,
+        "columns": list(default.columns),
+        "cells": default.to_numpy(dtype=object).tolist(),
+    }
+
+
 def markdown(table: pd.DataFrame, replications: int) -> str:
     """The table of the documentation."""
     error = np.sqrt(0.05 * 0.95 / replications)
+    asked = table[table["grid"] & (table["method"] != "means")]
     lines = [
         "# Coverage and type-I error",
         "",
-        f"Made by `tests/benchmarks/coverage.py` with {replications} studies a cell (standard "
-        f"error {error:.3f}); the design is told there. Bold: coverage outside "
-        f"{GOOD_COVERAGE[0]}–{GOOD_COVERAGE[1]} or type I outside "
-        f"{GOOD_TYPE_I[0]}–{GOOD_TYPE_I[1]} "
-        "by more than two standard errors. *These stimuli only* is exempt: it is not meant for "
-        "other stimuli, and the column shows what happens if it is taken to be.",
+        f"Made by `tests/benchmarks/coverage.py` with {replications} simulated studies a cell "
+        f"(standard error {error:.3f}). A study has two conditions and "
+        f"{ANSWERS} answers a person and condition; people differ by SD {PERSON_SD} logits, items "
+        f"by the SD given. Coverage: share of 95 % intervals that hold the true value, with an "
+        f"effect of {EFFECT} logits. Type I: share of studies without an effect that claim one.",
         "",
-        "| people | items | SD of items | clustered by both: coverage | type I | accuracy: "
-        "coverage | these stimuli only (Welch): coverage | type I |",
-        "|---|---|---|---|---|---|---|---|",
+        f"Asked is a coverage of {GOOD_COVERAGE[0]} to {GOOD_COVERAGE[1]} and a type I of "
+        f"{GOOD_TYPE_I[0]} to {GOOD_TYPE_I[1]}; **bold** is outside. "
+        f"Among people between conditions with items of their own, from 20 people and 5 items on, "
+        f"{len(outside(asked))} of {len(asked)} are. "
+        "A report looks its own design up here, says what was seen, and warns where it is bold.",
+        "",
+        "*Odds ratio* and *difference* are the confirmatory comparison (logit clustered by "
+        "participant and item, t with min(participants, items) − k degrees of freedom), on both "
+        "scales. *Accuracy* is one condition's for other people and items, its type I against "
+        "chance. *Means* (Welch's t between, the paired t within people) speaks of these stimuli "
+        "only and is exempt: the column shows what happens if it is taken for more.",
     ]
-    for (people, items, item_sd), own in table.groupby(["people", "items", "item_sd"]):
-        rows = own.set_index("method")
-        shown = [
-            marked(rows.loc["two_way", "coverage"], GOOD_COVERAGE, error),
-            marked(rows.loc["two_way", "type_i"], GOOD_TYPE_I, error),
-            marked(rows.loc["accuracy", "coverage"], GOOD_COVERAGE, error),
-            f"{rows.loc['welch', 'coverage']:.3f}",
-            f"{rows.loc['welch', 'type_i']:.3f}",
-        ]
-        lines.append(f"| {people} | {items} | {item_sd} | {' | '.join(shown)} |")
+    heads = "".join(f" {name.replace('_', ' ')}: coverage | type I |" for name in METHODS)
+    for (people_are, items_are), own in table.groupby(["people_are", "items_are"], sort=True):
+        lines += ["", f"## {HEADS[people_are]}, {HEADS[items_are]}", ""]
+        lines += [f"| people | items | SD of items |{heads}", "|" + "---|" * (3 + 2 * len(METHODS))]
+        for (people, items, item_sd), rows in own.groupby(["people", "items", "item_sd"]):
+            cells = " | ".join(shown(row) for row in rows.itertuples())
+            lines.append(f"| {people} | {items} | {item_sd} | {cells} |")
     return "\n".join(lines) + "\n"
 
 
-def marked(share: float, good: tuple[float, float], error: float) -> str:
-    """Bold where it is clearly outside."""
-    inside = good[0] - 2 * error <= share <= good[1] + 2 * error
-    return f"{share:.3f}" if inside else f"**{share:.3f}**"
+def shown(row: Any) -> str:
+    """A method's two cells, bold where outside."""
+    exempt = row.method == "means"
+    pairs = ((row.coverage, GOOD_COVERAGE), (row.type_i, GOOD_TYPE_I))
+    return " | ".join(
+        f"{share:.3f}" if exempt or low <= share <= high else f"**{share:.3f}**"
+        for share, (low, high) in pairs
+    )
 
 
 def main() -> None:
     """Simulate and print one JSON object."""
     parser = argparse.ArgumentParser(description="Coverage and type-I error by simulation.")
-    parser.add_argument("--quick", action="store_true", help="two cells, few studies")
+    parser.add_argument("--quick", action="store_true", help="four cells, fewer studies")
     parser.add_argument("--replications", type=int, default=2000, help="studies a cell")
+    parser.add_argument("--cells", type=Path, help="keep finished cells here, and go on from them")
+    parser.add_argument("--data", type=Path, help="write what the report looks up here")
     parser.add_argument("--table", type=Path, help="write the table as Markdown here")
     options = parser.parse_args()
-    grid = list(product(PEOPLE, ITEMS, ITEM_SD))
-    replications = options.replications
+    designs, replications = all_cells(), options.replications
     if options.quick:
-        grid, replications = [(20, 10, 0.5), (40, 20, 0.3)], min(replications, 25)
-    table = pd.DataFrame(
-        [row for people, items, sd in grid for row in cell(people, items, sd, replications)]
-    )
+        sizes = ((20, 10, 0.5), (40, 20, 0.3))
+        kinds = (("between", "nested"), ("within", "nested"), ("within", "shared"))
+        designs = [Design(*kind, *size) for kind, size in product(kinds, sizes)]
+        replications = min(replications, 400)
+    table = pd.DataFrame(simulate(designs, replications, options.cells))
     if options.table is not None:
         options.table.write_text(markdown(table, replications), encoding="utf-8")
-    found = {what: by_people(table, what) for what in ("coverage", "type_i")}
-    cells = json.loads(table.to_json(orient="records"))
-    print(json.dumps({**found, "cells": cells, "replications": replications}))
+    if options.data is not None:
+        text = json.dumps(shipped(table, replications), separators=(",", ":"))
+        options.data.write_text(text.replace("],[", "],\n["), encoding="utf-8")
+    grid = table[table["grid"]]
+    found: dict[str, Any] = {what: by_people(grid, what) for what in ("coverage", "type_i")}
+    found |= {
+        "outside": json.loads(outside(grid).to_json(orient="records")),
+        "n_rows": int((grid["method"] != "means").sum()),
+        "cells": json.loads(table.to_json(orient="records")),
+        "replications": replications,
+    }
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":
