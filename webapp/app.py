@@ -10,6 +10,7 @@ from flask_wtf.csrf import CSRFProtect
 from . import migrations
 from .config import ServerConfig
 from .database import Database
+from .explorer import Library
 from .problems import register_problems
 from .recruiters import Recruiters
 from .security import harden
@@ -38,6 +39,7 @@ def create_app(config: ServerConfig, database: Database | None = None) -> Flask:
         studies=Shelf(config),
         names=StimulusNames(key, database),
         recruiters=Recruiters(config),
+        library=Library(shelf=config.atlases_dir, sidecars=config.sidecars_dir),
     )
     harden(app, config)
     csrf = CSRFProtect(app)
@@ -50,7 +52,7 @@ def create_app(config: ServerConfig, database: Database | None = None) -> Flask:
 def _register(app: Flask, csrf: CSRFProtect) -> None:
     from .api import api
     from .api.session import keep_events
-    from .explorer import Library, blueprint
+    from .explorer import blueprint
     from .participant import participant
     from .researcher import researcher
 
@@ -60,7 +62,7 @@ def _register(app: Flask, csrf: CSRFProtect) -> None:
     app.register_blueprint(api)
     app.register_blueprint(participant)
     app.register_blueprint(researcher)
-    app.register_blueprint(blueprint(Library(shelf=server.config.atlases_dir)))
+    app.register_blueprint(blueprint(server.library))
 
 
 def _health(app: Flask, database: Database) -> None:

@@ -1,7 +1,8 @@
 """What a server is told once at the start: where its folder is and how strict it shall be.
 
 The folder holds everything: ``lens.db`` (unless ``DATABASE_URL`` names another database),
-``studies/<name>/``, ``atlases/<slug>/`` and ``secret_key``.
+``studies/<name>/``, ``atlases/<slug>/``, ``sidecars/`` (what people made of their concepts),
+``drafts/<id>/`` (studies being made in the console) and ``secret_key``.
 """
 
 from __future__ import annotations
@@ -73,6 +74,16 @@ class ServerConfig(BaseModel):
     def atlases_dir(self) -> Path:
         """Where the atlases of the explorer lie, folders or links."""
         return self.directory / "atlases"
+
+    @property
+    def sidecars_dir(self) -> Path:
+        """What people made of concepts, as ``lens analyze`` wrote it."""
+        return self.directory / "sidecars"
+
+    @property
+    def drafts_dir(self) -> Path:
+        """Studies that are being made in the console, one folder each."""
+        return self.directory / "drafts"
 
     def study_dir(self, name: str) -> Path:
         """The folder of a published study."""

@@ -141,7 +141,7 @@ def steps(folder: Path, size: Size, seed: int) -> tuple[Step, ...]:
         ),
         Step(
             "Analysing their answers",
-            lens("analyze", dataset, out=report, seed=seed),
+            lens("analyze", dataset, out=report, sidecar_dir=server / "sidecars", seed=seed),
             report / "report.html",
         ),
         Step(

@@ -11,6 +11,7 @@ from experiments.study import Study
 
 from .config import ServerConfig
 from .database import Database
+from .explorer import Library
 from .models import StudyRecord
 from .recruiters import Recruiters
 from .services.errors import Missing
@@ -32,6 +33,7 @@ class Server:
     studies : published studies, opened.
     names : opaque names of stimuli, by participant.
     recruiters : where participants come from.
+    library : the atlases that the explorer shows.
     """
 
     config: ServerConfig
@@ -40,6 +42,7 @@ class Server:
     studies: Shelf
     names: StimulusNames
     recruiters: Recruiters
+    library: Library
 
     def lease(self, study: Study) -> timedelta:
         """How long a place is kept for somebody who is not heard of."""

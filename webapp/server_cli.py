@@ -65,11 +65,14 @@ def serve(
     The database is SQLite in the folder unless DATABASE_URL names another; it is brought up to date
     first. Behind a proxy, set LENS_HTTPS=1, LENS_PROXIES=1 and LENS_TRUSTED_HOSTS.
     """
+    from .explorer import Library
     from .serving import free_port, run
 
     port = free_port(host, port)
     config, database = _open(directory)
     database.dispose()
+    for line in Library(shelf=config.atlases_dir, sidecars=config.sidecars_dir).ignored():
+        terminal.note(line)
     if not config.trusted_hosts and host in ("127.0.0.1", "localhost", "::1"):
         config = config.model_copy(update={"trusted_hosts": ("127.0.0.1", "localhost", "[::1]")})
     elif not config.trusted_hosts:

@@ -16,7 +16,7 @@ CONTENT_SECURITY_POLICY = (
 )
 
 
-def create_explorer_app(atlases: Sequence[str | Path]) -> Flask:
+def create_explorer_app(atlases: Sequence[str | Path], sidecars: str | Path | None = None) -> Flask:
     """A Flask application that shows these atlases; no database, no log-in, no session.
 
     Raises
@@ -25,7 +25,7 @@ def create_explorer_app(atlases: Sequence[str | Path]) -> Flask:
         If one of the folders is no atlas.
     """
     app = Flask("webapp", static_folder=str(STATIC))
-    library = Library(atlases)
+    library = Library(atlases, sidecars=sidecars)
     app.register_blueprint(blueprint(library))
 
     @app.errorhandler(404)

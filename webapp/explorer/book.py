@@ -18,6 +18,7 @@ from lens_core.atlas import (
 
 from .links import Links
 from .pages import AtlasHeader, Picture
+from .sidecars import People, PeopleName
 
 METHOD_NAMES = {
     "nmf": "non-negative matrix factorization",
@@ -47,11 +48,13 @@ class AtlasBook:
     ----------
     atlas : the atlas.
     slug : its name in addresses.
+    people : what people made of its concepts.
     """
 
-    def __init__(self, atlas: Atlas, slug: str) -> None:
+    def __init__(self, atlas: Atlas, slug: str, people: People | None = None) -> None:
         self.atlas = atlas
         self.slug = slug
+        self.people = people or People()
         self.info = lru_cache(maxsize=KEPT_CLASSES)(self._info)
         self.best_image = lru_cache(maxsize=1024)(self._best_image)
         self.shared = cache(atlas.shared)
@@ -96,7 +99,7 @@ class AtlasBook:
         self, entry: ClassEntry, concept: ConceptInfo, links: Links
     ) -> Picture | None:
         """The feature visualization of a concept, or else its strongest crop."""
-        label = self.label(concept)
+        label = self.label(concept, entry.id)
         shared = self.shared_concept(concept)
         if shared is not None and shared.visualization is not None:
             return Picture(links.file(shared.visualization), f"Feature visualization of {label}")
@@ -119,13 +122,28 @@ class AtlasBook:
         shared = self.shared_concept(concept)
         return bool(concept.visualization or (shared is not None and shared.visualization))
 
-    def label(self, concept: ConceptInfo | SharedConcept) -> str:
+    def label(self, concept: ConceptInfo | SharedConcept, class_id: int | None = None) -> str:
+        """What a concept is called: the name that people agree on, or else its number."""
+        name = self.name(concept, class_id)
+        if name is None or not name.agreed:
+            return self.numbered(concept)
+        return title(name.name)
+
+    def numbered(self, concept: ConceptInfo | SharedConcept) -> str:
         """What a concept is called until people name it, e.g. ``Concept 3``."""
+        return f"{unit_word(self._dictionary(concept))} {number(concept)}"
+
+    def name(
+        self, concept: ConceptInfo | SharedConcept, class_id: int | None = None
+    ) -> PeopleName | None:
+        """The name that most people gave to a concept, agreed on or not."""
+        shared = self._dictionary(concept).scope == "shared"
+        return self.people.name(class_id, concept.id, shared=shared)
+
+    def _dictionary(self, concept: ConceptInfo | SharedConcept) -> DictionaryInfo:
         if isinstance(concept, ConceptInfo):
-            dictionary = concept.dictionary
-        else:
-            dictionary = dictionary_of(concept.id)
-        return f"{unit_word(self.atlas.dictionary(dictionary))} {number(concept)}"
+            return self.atlas.dictionary(concept.dictionary)
+        return self.atlas.dictionary(dictionary_of(concept.id))
 
     def n_important(self, entry: ClassEntry, dictionary: str | None = None) -> int:
         """How many concepts of a class are important."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from lens_core.atlas import Atlas, LensError
 
 from .book import AtlasBook
+from .sidecars import SidecarFolder, misfits
 
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9]+")
 
@@ -21,6 +22,7 @@ class Library:
     atlases : folders or URLs, an atlas each.
     shelf : a folder whose subfolders (or links) are atlases. It is looked at again when asked, so
         that an atlas put there later, or built anew, shows without a restart.
+    sidecars : a folder of what people made of concepts, looked at again likewise.
 
     Raises
     ------
@@ -28,8 +30,15 @@ class Library:
         If one of `atlases` is none. What lies on the shelf unfinished is left out instead.
     """
 
-    def __init__(self, atlases: Sequence[str | Path] = (), shelf: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        atlases: Sequence[str | Path] = (),
+        shelf: str | Path | None = None,
+        sidecars: str | Path | None = None,
+    ) -> None:
         self._fixed: dict[str, AtlasBook] = {}
+        self._sidecars = SidecarFolder(Path(sidecars) if sidecars is not None else None)
+        self._read: object = ()
         for path in atlases:
             atlas = Atlas.open(path)
             slug = _free_slug(_last_name(path), self._fixed)
@@ -39,6 +48,14 @@ class Library:
 
     def books(self) -> dict[str, AtlasBook]:
         """All atlases, in order of their names."""
+        stamp = self._sidecars.refresh()
+        if stamp != self._read:
+            self._read = stamp
+            self._seen.clear()
+            self._fixed = {
+                slug: AtlasBook(book.atlas, slug, self._sidecars.people(book.atlas.hash))
+                for slug, book in self._fixed.items()
+            }
         found = dict(self._fixed)
         if self._shelf is not None and self._shelf.is_dir():
             for folder in sorted(self._shelf.iterdir()):
@@ -51,6 +68,11 @@ class Library:
         """The atlas of that name."""
         return self.books().get(slug)
 
+    def ignored(self) -> list[str]:
+        """A line for each sidecar that no atlas here fits, or that cannot be read."""
+        hashes = [book.atlas.hash for book in self.books().values()]
+        return [*self._sidecars.problems, *misfits(self._sidecars.found, hashes)]
+
     def _open(self, folder: Path, taken: dict[str, AtlasBook]) -> AtlasBook | None:
         try:
             changed = (folder / "atlas.json").stat().st_mtime_ns
@@ -60,7 +82,9 @@ class Library:
         if known is not None and known[0] == changed:
             return known[1]
         try:
-            book = AtlasBook(Atlas.open(folder), _free_slug(folder.name, taken))
+            atlas = Atlas.open(folder)
+            slug = _free_slug(folder.name, taken)
+            book = AtlasBook(atlas, slug, self._sidecars.people(atlas.hash))
         except LensError:
             return None
         self._seen[folder] = (changed, book)

@@ -179,21 +179,24 @@ def _shares(
     info: ClassInfo, dictionary: str, views: tuple[ConceptView, ...]
 ) -> tuple[tuple[ShareView, ...], float]:
     """The pieces that total 100 % of the class's logit; negative ones lie left of zero."""
-    pieces = [(v.css, v.label, v.importance) for v in views]
+    pieces = [(v.css, v.label, v.importance, v.number) for v in views]
     shown = {view.id for view in views}
     rest = sum(c.importance for c in info.of_dictionary(dictionary) if c.id not in shown)
     rest += sum(fit.others for fit in info.fits if fit.dictionary == dictionary)
     if abs(rest) > 1e-9:
-        pieces.append(("c-none", "Others", rest))
+        pieces.append(("c-none", "Others", rest, ""))
     for fit in info.fits:
         if fit.dictionary == dictionary:
-            pieces += [("c-residual", "Residual", fit.residual), ("c-bias", "Bias", fit.bias)]
+            pieces += [
+                ("c-residual", "Residual", fit.residual, ""),
+                ("c-bias", "Bias", fit.bias, ""),
+            ]
     negative = [piece for piece in pieces if piece[2] < 0]
     positive = [piece for piece in pieces if piece[2] > 0]
     below = -sum(piece[2] for piece in negative)
     whole = below + sum(piece[2] for piece in positive) or 1.0
     shares, start = [], 0.0
-    for css, label, share in negative + positive:
+    for css, label, share, number_text in negative + positive:
         width = 100 * abs(share) / whole
         shares.append(
             ShareView(
@@ -202,7 +205,7 @@ def _shares(
                 css=css,
                 label=label,
                 share=share,
-                text=label.rpartition(" ")[2] if width > 4 and label[-1].isdigit() else "",
+                text=number_text if width > 4 else "",
             )
         )
         start += width
@@ -278,7 +281,7 @@ def _data(
             {
                 "id": concept.id,
                 "index": concept.index,
-                "label": book.label(concept),
+                "label": book.label(concept, entry.id),
                 "css": css_color(concept),
             }
             for concept in concepts

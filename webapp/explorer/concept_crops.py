@@ -16,12 +16,13 @@ def crop_views(
 ) -> tuple[CropView, ...]:
     """Its crops, strongest first, with where each was cut from; `table` is that of all crops."""
     views = []
+    label = book.label(concept, entry.id)
     for place, name in enumerate(concept.crops):
         image, box = -1, (0.0, 0.0, 1.0, 1.0)
         if place < len(concept.crop_rows) and concept.crop_rows[place] < len(table):
             row = table.iloc[concept.crop_rows[place]]
             image = int(row["image"])
             box = (float(row["x0"]), float(row["y0"]), float(row["x1"]), float(row["y1"]))
-        alt = f"Crop {place + 1} that activates {book.label(concept)} of {plain(entry.name)}"
+        alt = f"Crop {place + 1} that activates {label} of {plain(entry.name)}"
         views.append(CropView(Picture(links.file(f"{entry.dir}/{name}"), alt), image, box))
     return tuple(views)

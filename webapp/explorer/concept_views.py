@@ -43,7 +43,8 @@ def concept_view(
     full = crops is not None
     return ConceptView(
         id=concept.id,
-        label=book.label(concept),
+        label=book.label(concept, entry.id),
+        numbered=book.numbered(concept),
         number=number(concept),
         css=css_color(concept),
         link=links.concept(entry.id, concept.id, other_dictionary),
@@ -63,6 +64,8 @@ def concept_view(
         parts=parts_view(book, entry, concept, links, crops) if crops is not None else None,
         undivided=full and division_of(book, concept) is not None,
         ablation=concept.ablation,
+        people=book.people.score(entry.id, concept.id),
+        called=book.name(concept, entry.id),
     )
 
 

@@ -63,7 +63,7 @@ def wall(book: AtlasBook, links: Links) -> tuple[WallItem, ...]:
             picture = book.visualization(entry, concept, links)
             if picture is not None and picture.address not in seen:
                 seen.add(picture.address)
-                name = f"{title(entry.name)}, {book.label(concept).lower()}"
+                name = f"{title(entry.name)}, {book.label(concept, entry.id).lower()}"
                 items.append(WallItem(picture, name, links.concept(entry.id, concept.id)))
         turns.append(items)
     longest = max((len(items) for items in turns), default=0)

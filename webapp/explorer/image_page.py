@@ -237,7 +237,7 @@ def _steps(
     own = [i for i in ranked[:N_ROWS] if values[i] != 0]
     steps = [
         Step(
-            label=book.label(by_row[i]),
+            label=book.label(by_row[i], info.id),
             css=css_color(by_row[i]),
             value=float(values[i]),
             link=links.concept(info.id, by_row[i].id, other),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .number_views import SteeringView, TrustView
+from .sidecars import PeopleName, PeopleScore
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,9 @@ class ConceptView:
     elsewhere: tuple[ClassShareView, ...] = ()
     steering: SteeringView | None = None
     ablation: float | None = None
+    numbered: str = ""
+    people: PeopleScore | None = None
+    called: PeopleName | None = None
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def parts_view(
         items=tuple(
             PartView(
                 id=part.id,
-                label=book.label(part),
+                label=book.label(part, entry.id),
                 share=part.share_of_parent or 0.0,
                 row=part.index,
                 picture=book.visualization(entry, part, links),

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import pandas as pd
 
+from lens_core.atlas import ConceptInfo
+
 from .attributions import attribution_table
 from .book import AtlasBook
 from .image_page import decision_table
 from .steering import steering_table
 from .trust import trust_table
 
+PEOPLE = (
+    "people_right", "people_low", "people_high", "people_answers", "people_simulated",
+    "name", "name_agreement", "name_people",
+)  # fmt: skip
 TABLES = ("concepts", "images", "measures", "steering", "contributions")
 
 
@@ -58,7 +64,9 @@ def _concepts(book: AtlasBook, class_id: int, dictionary: str) -> pd.DataFrame:
     if book.atlas.dictionary(dictionary).depth:
         fields += ("parent", "share_of_parent")
     rows: list[dict[str, object]] = [
-        {"part": "concept"} | {name: getattr(concept, name) for name in fields}
+        {"part": "concept"}
+        | {name: getattr(concept, name) for name in fields}
+        | _people(book, class_id, concept)
         for concept in info.of_dictionary(dictionary)
     ]
     for fit in info.fits:
@@ -67,4 +75,22 @@ def _concepts(book: AtlasBook, class_id: int, dictionary: str) -> pd.DataFrame:
                 rows.append({"part": "others", "importance": fit.others})
             rows.append({"part": "residual", "importance": fit.residual})
             rows.append({"part": "bias", "importance": fit.bias})
-    return pd.DataFrame(rows, columns=["part", *fields])
+    told = PEOPLE if book.people else ()
+    return pd.DataFrame(rows, columns=["part", *fields, *told])
+
+
+def _people(book: AtlasBook, class_id: int, concept: ConceptInfo) -> dict[str, object]:
+    """What people made of a concept, as columns; empty where nobody was asked."""
+    score, name = book.people.score(class_id, concept.id), book.name(concept, class_id)
+    values: dict[str, object] = {}
+    if score is not None:
+        values |= {
+            "people_right": score.score,
+            "people_low": score.low,
+            "people_high": score.high,
+            "people_answers": score.n,
+            "people_simulated": int(score.simulated),
+        }
+    if name is not None:
+        values |= {"name": name.name, "name_agreement": name.agreement, "name_people": name.n}
+    return values
