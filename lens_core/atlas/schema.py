@@ -18,6 +18,7 @@ Layout of the folder, format version 2::
                                             D/image_values (n_images, r)
                                             D/contributions (n_images, r)
                                             D/maps (n_images, r, h, w)
+                                            D/hyperplane (d,)
                                             D/steering/doses (k,)
                                             attributions/M/maps (n_attributed, s, s)
                                             attributions/M/{deletion,insertion} (n_attributed, k)
@@ -32,7 +33,9 @@ Layout of the folder, format version 2::
     shared/D/pictures/….webp                visualizations and crops
 
 Crop boxes are fractions of the model's view, which is what the stored picture shows. ``split`` is
-``fit`` for images that dictionaries were fitted on and ``held_out`` for the others.
+``fit`` for images that dictionaries were fitted on and ``held_out`` for the others. A hyperplane
+is the class's row of a linear head, in the space of D; other heads have none, nor have atlases of
+earlier versions.
 
 A shared dictionary D (scope ``shared``) has files of its own. A class shows its most important rows
 of it; its arrays hold these rows alone, so that ``ConceptInfo.index`` counts within the class as

@@ -58,7 +58,7 @@ def write_class(
     ]
     out.write_table("images", _image_table(images, explained[0], names, settings))
     out.write_table("crops", _crop_table(len(names), boxes))
-    arrays = _arrays(explained, measured, images)
+    arrays = _arrays(explained, measured, images) | _hyperplanes(classifier, explained, folder)
     out.write_arrays(arrays | (attributed.arrays if attributed else {}))
     concepts = [
         concept
@@ -156,6 +156,18 @@ def _arrays(
         for name, array in found.arrays.items():
             arrays[f"{dictionary}/{name}"] = array
     return arrays
+
+
+def _hyperplanes(
+    classifier: Classifier, explained: Sequence[Explained], folder: ClassFolder
+) -> dict[str, NDArray[np.generic]]:
+    """The class's weights (d,) in the space of each dictionary whose layer a linear head reads."""
+    head = classifier.linear_head
+    if head is None:
+        return {}
+    weight = head.weight[folder.class_id].float().cpu().numpy()
+    mine = [one.info.id for one in explained if one.info.layer == classifier.layer]
+    return {f"{dictionary}/hyperplane": weight for dictionary in mine}
 
 
 def _concepts(
