@@ -64,8 +64,8 @@ TRIALS: tuple[Column, ...] = (
     Column("n_options", "integer", "Number of answers to choose from."),
     Column("option_order", "json", "Order in which the options were shown."),
     Column("response", "string", "The participant's answer."),
-    Column("correct_response", "string", "The answer that counts as correct."),
-    Column("correct", "integer", "1 if the answer was correct, else 0."),
+    Column("correct_response", "string", "The answer that counts as correct; empty if none."),
+    Column("correct", "integer", "1 if the answer was correct, else 0; empty if none is."),
     Column("rt_ms", "number", "Time from the onset of the options to the answer, milliseconds."),
     Column("confidence", "number", "Confidence given with the answer."),
     Column("onset_error_ms", "number", "Deviation of the measured from the intended onset, ms."),
@@ -98,16 +98,87 @@ EVENTS: tuple[Column, ...] = (
 )
 
 
+CONCEPT: tuple[Column, ...] = (
+    Column("class_id", "integer", "Class of the atlas that the concept belongs to."),
+    Column("concept_id", "string", "Concept or unit, as named in the atlas."),
+    Column("atlas_hash", "string", "Hash of the atlas that the stimuli came from."),
+    Column("layer", "string", "Layer of the model that the concept lives in."),
+    Column("basis", "string", "Whether the item is a dictionary direction or a single unit."),
+)
+"""What a trial about one concept is about; scores by concept are counted over these."""
+
+STRENGTHS: tuple[Column, ...] = (
+    Column("strength_strong", "number", "Activation of the strongly activating query."),
+    Column("strength_weak", "number", "Activation of the weakly activating query."),
+    Column("strength_gap", "number", "Strong minus weak, in SDs of the item's activations."),
+)
+
+TASK = Column("task", "string", "Which of its programme's tasks the trial belongs to.")
+EVIDENCE_GAP = Column(
+    "evidence_gap", "number", "Evidence for the right option minus the best other one, in SDs."
+)
+
 PARADIGM_COLUMNS: dict[str, tuple[Column, ...]] = {
-    "two_afc": (
-        Column("class_id", "integer", "Class of the atlas that the concept belongs to."),
-        Column("concept_id", "string", "Concept or unit, as named in the atlas."),
+    "two_afc": (*CONCEPT, *STRENGTHS),
+    "basis_layers": (
+        *CONCEPT,
+        *STRENGTHS,
+        Column("experiment", "string", "Plain, queries of one meaning, or visualizations shown."),
+    ),
+    "meta_predictor": (
+        Column("scenario", "string", "Data set and model that people learn to predict."),
+        Column("method", "string", "Explanation shown in training, empty if none."),
+        Column("predicted_class", "string", "Class that the model predicts for the image."),
+        Column("true_class", "string", "Class of the image; never shown."),
+        Column("model_correct", "integer", "1 if the model is right about the image, else 0."),
         Column("atlas_hash", "string", "Hash of the atlas that the stimuli came from."),
-        Column("layer", "string", "Layer of the model that the concept lives in."),
-        Column("basis", "string", "Whether the item is a dictionary direction or a single unit."),
-        Column("strength_strong", "number", "Activation of the strongly activating query."),
-        Column("strength_weak", "number", "Activation of the weakly activating query."),
-        Column("strength_gap", "number", "Strong minus weak, in SDs of the item's activations."),
+    ),
+    "intruder": (
+        *CONCEPT,
+        TASK,
+        Column("parent_id", "string", "Concept that the sub-concept is a part of, else empty."),
+        Column("intruder_id", "string", "Concept that the intruder was cut for."),
+        EVIDENCE_GAP,
+    ),
+    "binary_choice": (
+        *CONCEPT,
+        TASK,
+        Column("parent_id", "string", "Concept that the sub-concept is a part of."),
+        EVIDENCE_GAP,
+    ),
+    "visualizations": (
+        *CONCEPT,
+        *STRENGTHS,
+        Column("method", "string", "How the reference pictures were made, empty if none."),
+        Column("occluded_left", "integer", "1 if the left query hides more of what is favoured."),
+    ),
+    "plausibility": (
+        *CONCEPT,
+        Column("first", "string", "Method of the picture on the left."),
+        Column("second", "string", "Method of the picture on the right."),
+    ),
+    "naming": (
+        *CONCEPT,
+        Column("word", "string", "The answer as a word of the vocabulary, empty if it is none."),
+    ),
+    "drawings": (
+        TASK,
+        Column("agent", "string", "Who drew: people, or the name of a machine."),
+        Column("category", "string", "What was to be drawn."),
+        Column("drawing", "string", "The drawing that is asked about."),
+    ),
+    "odd_one_out": (
+        Column("rule", "string", "Rule that all pictures but one obey."),
+        Column("rule_kind", "string", "Whether the rule is elementary or a composition."),
+        Column("n_samples", "integer", "Examples that a learner was trained on; empty for people."),
+        Column("comment", "string", "What people wrote after the block, in its last trial."),
+    ),
+    "rating": (
+        *CONCEPT,
+        Column("method", "string", "Explanation or picture that is rated."),
+        Column("question", "string", "What was asked."),
+        Column("points", "integer", "Points of the scale."),
+        Column("rating", "integer", "Point chosen, from 1."),
     ),
 }
 """Further trial columns of each paradigm, in the order in which they are exported."""

@@ -156,6 +156,8 @@ def answer(sid: str, index: int) -> Response:
     reply: dict[str, Any] = {"saved": True, "index": saved.index, "next": saved.next}
     if saved.feedback:
         reply["correct"] = saved.correct
+        if saved.message:
+            reply["message"] = saved.message
         if saved.score is not None:
             reply["score"] = {"correct": saved.score[0], "answered": saved.score[1]}
     return jsonify(reply)

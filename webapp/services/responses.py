@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Row, and_, bindparam, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from experiments.paradigms.base import Scored
 from experiments.schedule import ScheduledTrial, after_practice, draw_practice
 from experiments.study import Study
 from lens_core.atlas import LensError
@@ -25,12 +27,16 @@ from webapp.models import Participant, Response, Scheduled, TaskSession
 
 from . import sessions
 from .errors import Conflict, Missing, Refused, Unusable
+from .sittings import Sitting, sitting_of, table_of
 from .states import locked, move
+from .studies import Shelf
 
 UUID_PATTERN = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 ISO_TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$")
 ENVIRONMENT_BYTES = 16_384
-RESPONSE_BYTES = 16_384
+SEEN_EVERY = timedelta(seconds=10)
+"""How exactly it is kept when somebody was last seen."""
+
 Finite = Annotated[float, Field(allow_inf_nan=False, ge=-1e9, le=1e9)]
 
 
@@ -79,13 +85,27 @@ class Saved(BaseModel):
     next: int | None
     correct: bool | None
     feedback: bool
+    message: str
     score: tuple[int, int] | None
 
 
 def save(
-    db: Session, study: Study, session_id: int, index: int, answer: Answer, *, lease: timedelta
+    db: Session,
+    shelf: Shelf,
+    public_id: str,
+    access: Mapping[str, str],
+    index: int,
+    answer: Answer,
 ) -> Saved:
     """Score an answer and keep it.
+
+    What happens for every answer is a handful of plain statements; objects are only made where a
+    visit takes a turn (practice ends, somebody comes back).
+
+    Parameters
+    ----------
+    public_id : names the session.
+    access : the secrets that the browser's cookie holds, by name of study.
 
     Raises
     ------
@@ -93,152 +113,249 @@ def save(
         ``answered`` if another answer is stored, ``stale_page`` if a newer page has taken over,
         ``out_of_order`` if another trial comes next, ``uuid_taken`` if the identifier is used.
     Missing
-        ``trial`` if the session has no such trial.
+        ``session`` if there is none or it is somebody else's; ``trial`` if it has no such trial.
     Unusable
         If the trial does not allow the response.
     Refused
         If the visit has ended.
     """
-    session = sessions.held(db, session_id)
-    row = db.scalars(
-        select(Scheduled).where(Scheduled.session_id == session_id, Scheduled.index == index)
-    ).first()
-    if row is None:
+    connection = db.connection()
+    sitting = sitting_of(connection, public_id, access)
+    # A second statement, since it sees what was committed while the first waited for the lock.
+    given = {"session_id": sitting.id, "index": index}
+    place = connection.execute(_PLACE, given).first()
+    if place is None:
         raise Missing("trial")
-    known = db.scalars(
-        select(Response).where(Response.session_id == session_id, Response.index == index)
-    ).first()
-    if known is not None:
-        if known.digest != answer.digest():
-            raise Conflict("answered", saved_uuid=known.trial_uuid)
-        return _told(db, study, session, row, known)
-    if answer.page_token != session.page_token:
+    study = shelf.open(sitting.study_hash, sitting.folder, sitting.study_name)
+    trial = ScheduledTrial.from_dict(place.body)
+    digest = answer.digest()
+    if place.digest is not None:
+        if place.digest != digest:
+            raise Conflict("answered", saved_uuid=place.trial_uuid)
+        tally = _Tally(sitting.next_index, sitting.n_right, sitting.n_scored)
+        return _told(study, trial, place.correct, tally, active=sitting.state == "active")
+    if answer.page_token != sitting.page_token:
         raise Conflict("stale_page")
-    participant = locked(db, session.participant_id)
-    if participant.state == "timed_out":
+    state = sitting.state
+    if state == "timed_out":
         # The lease ran out while the page stayed open; what is answered is never refused for it.
+        participant = locked(db, sitting.participant_id)
         move(db, participant, "active", actor="participant", reason="answered again")
-    if participant.state != "active":
-        raise Refused(participant.state)
-    due = sessions.next_index(db, session_id)
-    if index != due:
-        raise Conflict("out_of_order", next=due)
-    stored = _write(db, session, row, study, answer)
-    sessions.seen(participant, utc_now(), lease)
-    _after_practice(db, study, session, participant, row)
-    return _told(db, study, session, row, stored)
+        state = participant.state
+        db.flush()
+    if state != "active":
+        raise Refused(state)
+    if index != sitting.next_index:
+        raise Conflict("out_of_order", next=sitting.next_index)
+    scored = _score(study, trial, answer)
+    _insert(connection, sitting.id, index, answer, digest, scored)
+    tally = _Tally(place.following, sitting.n_right, sitting.n_scored)
+    if place.phase != "practice" and scored.correct is not None:
+        tally = _Tally(tally.next, tally.n_right + scored.correct, tally.n_scored + 1)
+    if place.phase == "practice":
+        state = _after_practice(db, study, sitting, place)
+        tally = _Tally(sessions.next_index(db, sitting.id), tally.n_right, tally.n_scored)
+    _count(connection, sitting, tally, answer.environment)
+    if state == "active":
+        _seen(connection, sitting, timedelta(minutes=study.config.session.lease_min))
+    correct = None if scored.correct is None else int(scored.correct)
+    return _told(study, trial, correct, tally, active=state == "active")
 
 
-def _write(
-    db: Session, session: TaskSession, row: Scheduled, study: Study, answer: Answer
-) -> Response:
-    trial = ScheduledTrial.from_dict(row.body)
+@dataclass(frozen=True)
+class _Tally:
+    """The counters of a session."""
+
+    next: int | None
+    n_right: int
+    n_scored: int
+
+
+_scheduled, _responses = table_of(Scheduled), table_of(Response)
+_later = _scheduled.alias("later")
+
+_PLACE = (
+    select(
+        _scheduled.c.position,
+        _scheduled.c.phase,
+        _scheduled.c.attempt,
+        _scheduled.c.block,
+        _scheduled.c.body,
+        _responses.c.digest,
+        _responses.c.trial_uuid,
+        _responses.c.correct,
+        select(_later.c.index)
+        .where(
+            _later.c.session_id == _scheduled.c.session_id,
+            _later.c.position > _scheduled.c.position,
+        )
+        .order_by(_later.c.position)
+        .limit(1)
+        .scalar_subquery()
+        .label("following"),
+    )
+    .select_from(
+        _scheduled.outerjoin(
+            _responses,
+            and_(
+                _responses.c.session_id == _scheduled.c.session_id,
+                _responses.c.index == _scheduled.c.index,
+            ),
+        )
+    )
+    .where(
+        _scheduled.c.session_id == bindparam("session_id"),
+        _scheduled.c.index == bindparam("index"),
+    )
+)
+_INSERT = {
+    # The session's row is held, so only the identifier can be somebody else's.
+    "postgresql": postgresql.insert(_responses).on_conflict_do_nothing(
+        index_elements=["trial_uuid"]
+    ),
+    "sqlite": sqlite.insert(_responses).on_conflict_do_nothing(index_elements=["trial_uuid"]),
+}
+_sessions = table_of(TaskSession)
+_COUNT = (
+    update(_sessions)
+    .where(_sessions.c.id == bindparam("session_id"))
+    .values(
+        next_index=bindparam("following"),
+        n_right=bindparam("right"),
+        n_scored=bindparam("scored"),
+    )
+)
+_MACHINE = (
+    update(_sessions)
+    .where(_sessions.c.id == bindparam("session_id"))
+    .values(environment=bindparam("machine"))
+)
+_participants = table_of(Participant)
+_SEEN = (
+    update(_participants)
+    .where(_participants.c.id == bindparam("participant_id"))
+    .values(last_seen_at=bindparam("now"), lease_until=bindparam("until"))
+)
+
+
+def _score(study: Study, trial: ScheduledTrial, answer: Answer) -> Scored:
     try:
-        scored = study.task.score(trial, answer.response)
+        return study.task.score(trial, answer.response)
     except LensError as error:
         raise Unusable(str(error)) from error
-    stored = Response(
-        session_id=session.id,
-        index=row.index,
-        trial_uuid=answer.trial_uuid.lower(),
-        digest=answer.digest(),
-        saved_at=utc_now(),
-        raw=answer.response,
-        response=scored.response,
-        correct=int(scored.correct),
-        confidence=scored.confidence,
-        rt_ms=answer.rt_ms,
-        onset_error_ms=answer.onset_error_ms,
-        dropped_frames=answer.dropped_frames,
-        presented_at=answer.presented_at,
-        answered_at=answer.answered_at,
-        columns=dict(scored.columns),
-    )
-    if answer.environment is not None:
-        session.environment = answer.environment
-    try:
-        with db.begin_nested():
-            db.add(stored)
-            db.flush()
-    except IntegrityError as error:
-        # The session's row is held, so only the identifier can be somebody else's.
-        raise Conflict("uuid_taken") from error
-    return stored
 
 
-def _after_practice(
-    db: Session, study: Study, session: TaskSession, participant: Participant, row: Scheduled
+def _insert(
+    connection: Connection,
+    session_id: int,
+    index: int,
+    answer: Answer,
+    digest: str,
+    scored: Scored,
 ) -> None:
-    """When the last practice trial of an attempt is answered: go on, repeat, or end the visit."""
-    if row.phase != "practice":
+    written = connection.execute(
+        _INSERT[connection.dialect.name],
+        {
+            "session_id": session_id,
+            "index": index,
+            "trial_uuid": answer.trial_uuid.lower(),
+            "digest": digest,
+            "saved_at": utc_now(),
+            "raw": answer.response,
+            "response": scored.response,
+            "correct": None if scored.correct is None else int(scored.correct),
+            "confidence": scored.confidence,
+            "rt_ms": answer.rt_ms,
+            "onset_error_ms": answer.onset_error_ms,
+            "dropped_frames": answer.dropped_frames,
+            "presented_at": answer.presented_at,
+            "answered_at": answer.answered_at,
+            "columns": dict(scored.columns),
+        },
+    )
+    if written.rowcount != 1:
+        raise Conflict("uuid_taken")
+
+
+def _count(
+    connection: Connection, sitting: Sitting, tally: _Tally, environment: dict[str, Any] | None
+) -> None:
+    counters = {"following": tally.next, "right": tally.n_right, "scored": tally.n_scored}
+    connection.execute(_COUNT, {"session_id": sitting.id, **counters})
+    if environment is not None:
+        connection.execute(_MACHINE, {"session_id": sitting.id, "machine": environment})
+
+
+def _seen(connection: Connection, sitting: Sitting, lease: timedelta) -> None:
+    """Somebody is there: the lease runs anew. A few seconds more or less change nothing in it."""
+    now = utc_now()
+    if sitting.state == "active" and now - sitting.last_seen_at < SEEN_EVERY:
         return
+    until = {"now": now, "until": now + lease}
+    connection.execute(_SEEN, {"participant_id": sitting.participant_id, **until})
+
+
+def _after_practice(db: Session, study: Study, sitting: Sitting, place: Row[Any]) -> str:
+    """When the last practice trial of an attempt is answered: go on, repeat, or end the visit.
+
+    Returns the participant's state.
+    """
     attempt = db.execute(
-        select(Scheduled, Response.correct)
+        select(Scheduled, Response)
         .outerjoin(
             Response,
             (Response.session_id == Scheduled.session_id) & (Response.index == Scheduled.index),
         )
         .where(
-            Scheduled.session_id == session.id,
+            Scheduled.session_id == sitting.id,
             Scheduled.phase == "practice",
-            Scheduled.attempt == row.attempt,
-            Scheduled.block == row.block,
+            Scheduled.attempt == place.attempt,
+            Scheduled.block == place.block,
         )
         .order_by(Scheduled.position)
     ).all()
-    if any(correct is None for _, correct in attempt):
-        return
-    outcome = after_practice(study, row.attempt, [bool(correct) for _, correct in attempt])
+    if any(response is None for _, response in attempt):
+        return "active"
+    # What has no right answer cannot be wrong.
+    outcome = after_practice(study, place.attempt, [r.correct != 0 for _, r in attempt])
+    if outcome == "go_on":
+        return "active"
+    participant = locked(db, sitting.participant_id)
     if outcome == "screen_out":
         move(db, participant, "screened_out", actor="server", reason="practice")
-        return
-    if outcome == "go_on":
-        return
+        return participant.state
     assert participant.condition is not None
-    _, n_trials = sessions.counts(db, session.id)
+    _, n_trials = sessions.counts(db, sitting.id)
     further = draw_practice(
-        study, participant.condition, session.seed, row.attempt + 1, first_index=n_trials
+        study, participant.condition, sitting.seed, place.attempt + 1, first_index=n_trials
     )
     last = max(scheduled.position for scheduled, _ in attempt)
     later = db.scalars(
-        select(Scheduled).where(Scheduled.session_id == session.id, Scheduled.position > last)
+        select(Scheduled).where(Scheduled.session_id == sitting.id, Scheduled.position > last)
     )
     for scheduled in later:
         scheduled.position += len(further)
-    sessions.append(db, session.id, further, first_position=last + 1)
+    sessions.append(db, sitting.id, further, first_position=last + 1)
+    return participant.state
 
 
 def _told(
-    db: Session, study: Study, session: TaskSession, row: Scheduled, stored: Response
+    study: Study, trial: ScheduledTrial, correct: int | None, tally: _Tally, *, active: bool
 ) -> Saved:
     """What the browser may know once the answer is stored."""
-    shows = feedback_of(study, row.body)
+    # Nothing is right or wrong about an answer that only the person can give.
+    shows = feedback_of(study, trial) and correct is not None
     running = shows and study.config.session.running_score
-    participant = db.get_one(Participant, session.participant_id)
     return Saved(
-        index=row.index,
-        next=sessions.next_index(db, session.id) if participant.state == "active" else None,
-        correct=bool(stored.correct) if shows else None,
+        index=trial.index,
+        next=tally.next if active else None,
+        correct=bool(correct) if shows else None,
         feedback=shows,
-        score=score(db, session.id) if running else None,
+        message=str(trial.display.get("explanation", "")) if shows else "",
+        score=(tally.n_right, tally.n_scored) if running else None,
     )
 
 
-def score(db: Session, session_id: int) -> tuple[int, int]:
-    """Right answers and answers so far, practice apart."""
-    right, answered = db.execute(
-        select(func.coalesce(func.sum(Response.correct), 0), func.count())
-        .select_from(Response)
-        .join(
-            Scheduled,
-            (Response.session_id == Scheduled.session_id) & (Response.index == Scheduled.index),
-        )
-        .where(Response.session_id == session_id, Scheduled.phase != "practice")
-    ).one()
-    return int(right or 0), answered
-
-
-def feedback_of(study: Study, body: Mapping[str, Any]) -> bool:
+def feedback_of(study: Study, trial: ScheduledTrial) -> bool:
     """Whether a trial says if the answer was right: the trial's own word, else the study's."""
-    display = body.get("display") or {}
-    return bool(display.get("feedback", study.config.session.feedback))
+    return bool(trial.display.get("feedback", study.config.session.feedback))
