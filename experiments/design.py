@@ -27,11 +27,29 @@ class AtlasSource(Strict):
     title: str = ""
 
 
+class Selected(Strict):
+    """Which part of the atlases was asked about, and how it was chosen.
+
+    Attributes
+    ----------
+    how : whole classes, concepts drawn by seed from strata of importance, or picked by hand.
+    classes : ids; empty for all.
+    concepts : picked by hand, as ``CLASS/CONCEPT``.
+    per_class : concepts of each class and dictionary that were drawn.
+    """
+
+    how: Literal["classes", "stratified sample", "by hand"]
+    classes: tuple[int, ...] = ()
+    concepts: tuple[str, ...] = ()
+    per_class: int | None = None
+
+
 class Source(Strict):
     """Where the stimuli come from, and what had to be adapted when they were drawn."""
 
     kind: Literal["atlas", "table"] = "atlas"
     atlases: tuple[AtlasSource, ...] = ()
+    selected: Selected | None = None
     table_sha256: str | None = None
     notes: tuple[str, ...] = ()
 

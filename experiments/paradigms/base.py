@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from experiments.design import StudyConfig
 from experiments.records import PARADIGM_COLUMNS, Column
 from experiments.schedule import ScheduledTrial
-from lens_core.atlas import Track, no_track
+from experiments.selection import EVERYTHING, Selection, open_selected
+from lens_core.atlas import Atlas, Track, no_track
 
 if TYPE_CHECKING:
     from experiments.audit import Finding
@@ -166,6 +167,7 @@ class BuildRequest:
     seed : of everything that is drawn.
     design : fields of the paradigm's design that differ from its defaults.
     force : replace what is there.
+    selection : classes and concepts of the atlases; everything by default.
     """
 
     out: Path
@@ -176,3 +178,8 @@ class BuildRequest:
     seed: int = 0
     design: Mapping[str, Any] = field(default_factory=dict)
     force: bool = False
+    selection: Selection = EVERYTHING
+
+    def open_atlases(self) -> list[Atlas]:
+        """The atlases, with no more in them than was selected."""
+        return [open_selected(path, self.selection, self.seed) for path in self.atlases]

@@ -57,7 +57,7 @@ def build_two_afc(request: BuildRequest, track: Track = no_track) -> Study:
     if not request.atlases:
         raise LensError("a two_afc study needs stimuli: give --atlas ATLAS or --stimuli TABLE.csv")
     design = design_from(request)
-    atlases = [Atlas.open(path) for path in request.atlases]
+    atlases = request.open_atlases()
     conditions = default_conditions(atlases)
     items, notes = _items(atlases, conditions, design, request.seed, track)
     possible = min(capacity(item.universe, item.sides) - 1 for item in items)
@@ -71,6 +71,7 @@ def build_two_afc(request: BuildRequest, track: Track = no_track) -> Study:
     source = Source(
         kind="atlas",
         atlases=tuple(AtlasSource(hash=atlas.hash, title=atlas.title) for atlas in atlases),
+        selected=request.selection.describe(),
         notes=tuple(notes),
     )
     config = make_config(request, design, source, conditions)
