@@ -51,7 +51,9 @@ def audit_study(study: Study) -> list[Finding]:
             cell: [draw_schedule(study, cell, seed) for seed in range(N_SCHEDULES)]
             for cell in study.cells
         }
-        findings += [*_items(study, schedules), *_sides(schedules), *_names(schedules)]
+        findings += _items(study, schedules)
+        if study.task.option_order == "trial":
+            findings += [*_sides(schedules), *_names(schedules)]
         findings += study.task.audit(study)
     findings += [Finding("note", "stimuli drawn", note) for note in study.config.source.notes]
     order = ("error", "warning", "note")
@@ -118,7 +120,8 @@ def _items(study: Study, schedules: Schedules) -> list[Finding]:
     findings = []
     pool: defaultdict[str, set[str]] = defaultdict(set)
     for row in study.templates:
-        pool[row["condition"]].add(row["item"])
+        if row["use"] == "test":
+            pool[row["condition"]].add(row["item"])
     seen: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for drawn in schedules.values():
         for schedule in drawn:
@@ -144,33 +147,39 @@ def _items(study: Study, schedules: Schedules) -> list[Finding]:
 
 
 def _sides(schedules: Schedules) -> list[Finding]:
-    """Within one participant right answers are balanced over positions, and over all of them."""
-    findings = []
+    """Within one participant right answers are balanced over positions."""
     for cell, drawn in schedules.items():
-        together: Counter[str] = Counter()
         for seed, schedule in enumerate(drawn):
-            trials = [trial for trial in schedule if trial.phase == "test"]
-            sides = Counter(trial.correct_response for trial in trials)
-            together.update(sides)
-            positions = [str(place) for place in range(trials[0].n_options)] if trials else []
-            counts = [sides[position] for position in positions]
-            if counts and max(counts) - min(counts) > 1 + len({t.condition for t in trials}):
-                text = f"{cell}, seed {seed}: right answers fall {counts} on the positions"
-                findings.append(Finding("error", "sides", text))
-                break
-    return findings
+            trials = [t for t in schedule if t.phase == "test" and t.right is not None]
+            for n_options in sorted({trial.n_options for trial in trials}):
+                mine = [trial for trial in trials if trial.n_options == n_options]
+                places = Counter(trial.right for trial in mine)
+                counts = [places[place] for place in range(n_options)]
+                parts = {(trial.condition, trial.session) for trial in mine}
+                if max(counts) - min(counts) > 1 + len(parts):
+                    text = f"{cell}, seed {seed}: right answers fall {counts} on the positions"
+                    return [Finding("error", "sides", text)]
+    return []
 
 
 def _names(schedules: Schedules) -> list[Finding]:
     """The alphabetical order of the options' names says nothing of the answer."""
-    first_is_right: dict[tuple[str, ...], bool] = {}
+    first_is_right: defaultdict[int, dict[tuple[str, ...], bool]] = defaultdict(dict)
     for drawn in schedules.values():
         for schedule in drawn:
             for trial in schedule:
+                if trial.right is None:
+                    continue
                 options = tuple(sorted(trial.option_order))
-                right = trial.option_order[int(trial.correct_response)]
-                first_is_right[(trial.item, *options)] = right == options[0]
-    return [*guessable("file names", list(first_is_right.values()), "first in the alphabet")]
+                right = trial.option_order[trial.right]
+                first_is_right[trial.n_options][(trial.item, *options)] = right == options[0]
+    return [
+        finding
+        for n_options, hits in sorted(first_is_right.items())
+        for finding in guessable(
+            "file names", list(hits.values()), "first in the alphabet", 1 / n_options
+        )
+    ]
 
 
 def guessable(check: str, hits: Sequence[bool], rule: str, chance: float = 0.5) -> list[Finding]:

@@ -250,8 +250,8 @@ def draw(
     photos = universe.pool.photos
     n = n_references + 1
     for_strong, for_weak = _share_photos(photos[sides.strong], photos[sides.weak], n, rng)
-    strong = _draw_side(sides.strong[np.isin(photos[sides.strong], for_strong)], photos, n, rng)
-    weak = _draw_side(sides.weak[np.isin(photos[sides.weak], for_weak)], photos, n, rng)
+    strong = draw_side(sides.strong[np.isin(photos[sides.strong], for_strong)], photos, n, rng)
+    weak = draw_side(sides.weak[np.isin(photos[sides.weak], for_weak)], photos, n, rng)
     place = {"any": int(rng.integers(n)), "extreme": n - 1, "close": 0}[query]
     weak_place = int(rng.integers(n)) if query == "any" else n - 1 - place
     return Draw(
@@ -313,7 +313,7 @@ def _share_photos(
     return only_strong + both[:cut], only_weak + both[cut:]
 
 
-def _draw_side(
+def draw_side(
     stratum: NDArray[np.int64], photos: NDArray[np.int64], n: int, rng: np.random.Generator
 ) -> list[int]:
     """``n`` candidates of different photographs, one from each of ``n`` equal bins if possible.

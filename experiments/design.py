@@ -118,6 +118,9 @@ class Session(Strict):
     feedback_ms: int = Field(default=1150, ge=0)
     start_delay_ms: int = Field(default=1500, ge=0)
     confidence_steps: int = Field(default=3, ge=0, description="0: confidence is not asked")
+    confidence_scale: Literal["steps", "percent"] = Field(
+        default="steps", description="percent: a slider from 0 to 100 instead of steps"
+    )
     running_score: bool = True
     full_screen: bool = True
     min_viewport_px: tuple[int, int] = (940, 600)

@@ -33,7 +33,7 @@ class ScheduledTrial:
     item, source_image : random factor of the stimuli, and photograph of the queried stimulus.
     n_options, option_order : options and their stimulus ids, from left to right.
     stimuli : slot to stimulus ids, in the order in which they are shown.
-    correct_response : the answer that counts as correct, as it is exported.
+    correct_response : the answer that counts as correct, as it is exported; empty if none does.
     columns : the paradigm's own columns of the exported data, by name.
     display : what the browser is told besides the pictures (delays, labels, feedback …).
     """
@@ -53,6 +53,14 @@ class ScheduledTrial:
     attempt: int = 1
     columns: Mapping[str, Any] = field(default_factory=dict)
     display: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def right(self) -> int | None:
+        """Position of the right answer among the options; none if there is none."""
+        if not self.correct_response or self.n_options == 0:
+            return None
+        places = [str(place) for place in range(self.n_options)]
+        return list(self.display.get("answers", places)).index(self.correct_response)
 
     def to_dict(self) -> dict[str, Any]:
         """A dictionary that JSON can hold."""

@@ -11,6 +11,8 @@ __all__ = ["PARADIGMS", "BuildRequest", "Paradigm", "Percept", "Scored", "get_pa
 
 PARADIGMS: dict[str, str] = {
     "two_afc": "experiments.paradigms.two_afc:TwoAfc",
+    "intruder": "experiments.paradigms.intruder:Intruder",
+    "binary_choice": "experiments.paradigms.binary_choice:BinaryChoice",
 }
 
 

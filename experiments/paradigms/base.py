@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 Asked = Literal["choice", "rating", "text", "vocabulary", "continue"]
 """Kinds of answers: an option, a point of a scale, free text, a word of a list, only to go on."""
 
+OptionOrder = Literal["trial", "participant", "fixed"]
+"""A new order of the options each trial, one for all trials of a participant, or always the same"""
+
 UrlOf = Callable[[str], str]
 """Stimulus id to the address that the browser is given."""
 
@@ -97,6 +100,7 @@ class Paradigm(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     config_model: ClassVar[type[StudyConfig]]
+    option_order: ClassVar[OptionOrder] = "trial"
 
     @property
     def columns(self) -> tuple[Column, ...]:

@@ -16,11 +16,10 @@ from experiments.design import (
     Design,
     Exclusion,
     Instruction,
-    Practice,
     QuizQuestion,
-    Session,
     StudyConfig,
 )
+from experiments.paradigms.files import Defaults
 
 
 class TwoAfcDesign(Design):
@@ -86,9 +85,6 @@ EXCLUSIONS = (
     Exclusion(check="total_s", min=135, max=2500),
 )
 
-PRACTICE = Practice()
-SESSION = Session()
-
 CONSENT = Consent(
     version="1",
     markdown=(
@@ -151,3 +147,5 @@ QUIZ = (
         explanation="1 is a guess, 3 means that you are certain.",
     ),
 )
+
+DEFAULTS = Defaults(CONSENT, INSTRUCTIONS, QUIZ, EXCLUSIONS)

@@ -8,24 +8,28 @@ Columns: ``item``, ``correct`` and ``distractor`` (the two options' files), ``st
 
 from __future__ import annotations
 
-import csv
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
-from experiments.design import Condition, Source
 from experiments.paradigms.base import BuildRequest
+from experiments.paradigms.tables import (
+    conditions_in,
+    files_in,
+    number_in,
+    read_table,
+    square,
+    table_source,
+    table_universe,
+)
 from experiments.paradigms.two_afc import Template, Use
 from experiments.paradigms.two_afc_files import design_from, make_config, write_study
 from experiments.schedule import generator
 from experiments.stimuli import Cut, StimulusNames
 from experiments.study import Study
-from lens_core.atlas import LensError, Track, no_track
-from lens_core.atlas.files import sha256_file
+from lens_core.atlas import Track, no_track
 
 REQUIRED = ("item", "correct", "distractor", "strong", "weak")
 OPTIONAL = ("condition", "use", "strength_correct", "strength_distractor", "layer", "basis")
@@ -39,19 +43,16 @@ def build_from_table(request: BuildRequest, table: Path, track: Track = no_track
     LensError
         If the table lacks a column, names a picture that is not there, or has an unknown use.
     """
-    import pandas as pd
-
-    rows = _read(table)
+    rows = read_table(table, REQUIRED, OPTIONAL, get_args(Use))
     design = design_from(request)
     uses = [row["use"] for row in rows]
     fitting = {
-        "n_references": max(len(_files(row["strong"])) for row in rows),
+        "n_references": max(len(files_in(row["strong"])) for row in rows),
         "n_catch": design.n_catch if "catch" in uses else 0,
         "n_practice_obvious": uses.count("obvious"),
         "n_practice_harder": uses.count("harder"),
     }
     design = design.model_copy(update=fitting | {"min_references": 1})
-    conditions = [Condition(name=name) for name in dict.fromkeys(row["condition"] for row in rows)]
     names = StimulusNames(request.seed)
     rng = generator(request.seed, "letters")
     templates: list[Template] = []
@@ -60,46 +61,9 @@ def build_from_table(request: BuildRequest, table: Path, track: Track = no_track
         template, correct = _template(f"t{number:05d}", row, table, names, rng)
         templates.append(template)
         key[template.template] = correct
-    source = Source(kind="table", table_sha256=sha256_file(table))
-    config = make_config(request, design, source, conditions)
-    drawn = [(os.path.relpath(cut.file, table.parent), name) for cut, name in names.items()]
-    universe = pd.DataFrame(drawn, columns=["source_image", "stimulus"])
+    config = make_config(request, design, table_source(table), conditions_in(rows))
+    universe = table_universe(table, names)
     return write_study(request, config, templates, key, names, universe, track)
-
-
-def _read(table: Path) -> list[dict[str, str]]:
-    if not table.is_file():
-        raise LensError(f"no table of trials at {table}")
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            columns = reader.fieldnames or []
-            rows = [{name: value or "" for name, value in row.items() if name} for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise LensError(f"{table} is no CSV in UTF-8: {error}") from error
-    missing = [name for name in REQUIRED if name not in columns]
-    if missing:
-        raise LensError(f"{table} has no column {missing[0]!r}; it needs {', '.join(REQUIRED)}")
-    unknown = [name for name in columns if name not in (*REQUIRED, *OPTIONAL)]
-    if unknown:
-        raise LensError(f"{table} has a column {unknown[0]!r}; known are {', '.join(OPTIONAL)}")
-    if not rows:
-        raise LensError(f"{table} has no rows: give one a trial")
-    for line, row in enumerate(rows, start=2):
-        row["condition"] = row.get("condition") or "all"
-        row["use"] = row.get("use") or "test"
-        if row["use"] not in get_args(Use):
-            raise LensError(
-                f"{table}, line {line}: use {row['use']!r} is none of {', '.join(get_args(Use))}"
-            )
-        empty = [name for name in REQUIRED if not row[name].strip()]
-        if empty:
-            raise LensError(f"{table}, line {line}: {empty[0]} is empty")
-    return rows
-
-
-def _files(cell: str) -> list[str]:
-    return [part.strip() for part in cell.split(";") if part.strip()]
 
 
 def _template(
@@ -109,15 +73,18 @@ def _template(
     names: StimulusNames,
     rng: np.random.Generator,
 ) -> tuple[Template, str]:
-    strong, weak = _files(row["strong"]), _files(row["weak"])
+    strong, weak = files_in(row["strong"]), files_in(row["weak"])
     correct_is_a = bool(rng.integers(2))
     options = [row["correct"].strip(), row["distractor"].strip()]
-    strengths = [_number(row, "strength_correct", 1.0), _number(row, "strength_distractor", 0.0)]
+    strengths = [
+        number_in(row, "strength_correct", 1.0),
+        number_in(row, "strength_distractor", 0.0),
+    ]
     if not correct_is_a:
         options.reverse()
         strengths.reverse()
     references = {*strong, *weak}
-    cuts = {file: _square(table.parent / file) for file in (*strong, *weak, *options)}
+    cuts = {file: square(table.parent / file) for file in (*strong, *weak, *options)}
 
     def twin(file: str) -> str:
         return names.name(cuts[file]) if file in references else ""
@@ -156,25 +123,3 @@ def _template(
 def _use(text: str) -> Use:
     uses: Sequence[Use] = get_args(Use)
     return uses[uses.index(text)]
-
-
-def _number(row: Mapping[str, str], column: str, default: float) -> float:
-    text = row.get(column, "").strip()
-    try:
-        return float(text) if text else default
-    except ValueError:
-        raise LensError(f"item {row['item']}: {column} {text!r} is no number") from None
-
-
-def _square(file: Path) -> Cut:
-    """The largest square in the middle of a picture."""
-    try:
-        with Image.open(file) as picture:
-            width, height = picture.size
-    except FileNotFoundError:
-        raise LensError(f"picture {file} is missing") from None
-    except (OSError, UnidentifiedImageError) as error:
-        raise LensError(f"picture {file} cannot be read: {error}") from error
-    x = max(0.0, (width - height) / 2 / width)
-    y = max(0.0, (height - width) / 2 / height)
-    return Cut(file, (x, y, 1 - x, 1 - y))

@@ -217,7 +217,7 @@ def test_a_damaged_atlas_is_one_line(tmp_path: Path) -> None:
 def test_bad_name_and_unknown_paradigm(synthetic_atlas: Atlas, tmp_path: Path) -> None:
     with pytest.raises(LensError, match="name: String should match pattern"):
         make_study(tmp_path / "study", synthetic_atlas, name="Not A Name")
-    with pytest.raises(LensError, match="no paradigm 'three_afc'; there are two_afc"):
+    with pytest.raises(LensError, match="no paradigm 'three_afc'; there are two_afc, "):
         get_paradigm("three_afc")
     with pytest.raises(LensError, match="give --atlas"):
         get_paradigm("two_afc").build(BuildRequest(out=tmp_path / "x", name="x", title="x"))

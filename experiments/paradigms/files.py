@@ -1,0 +1,143 @@
+"""Writing the folder of a study, whatever its paradigm and wherever its trials come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import ValidationError
+
+from experiments.design import (
+    AnalysisPlan,
+    Condition,
+    Consent,
+    Design,
+    Exclusion,
+    Instruction,
+    Practice,
+    QuizQuestion,
+    Session,
+    Source,
+    StudyConfig,
+)
+from experiments.folders import whole_folder
+from experiments.paradigms.base import BuildRequest
+from experiments.stimuli import StimulusNames, write_stimuli
+from experiments.study import CONFIG, Study, config_toml, first_fault
+from lens_core.atlas import LensError, Track, no_track
+from lens_core.atlas.files import write_atomic
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+D = TypeVar("D", bound=Design)
+C = TypeVar("C", bound=StudyConfig)
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a new study of a paradigm says until somebody edits it."""
+
+    consent: Consent
+    instructions: tuple[Instruction, ...]
+    quiz: tuple[QuizQuestion, ...]
+    exclusions: tuple[Exclusion, ...] = ()
+    practice: Practice = field(default_factory=Practice)
+    session: Session = field(default_factory=Session)
+
+
+def design_from(request: BuildRequest, kind: type[D]) -> D:
+    """The design that a request asks for.
+
+    Raises
+    ------
+    LensError
+        If it names a field that does not exist or a value that is not allowed.
+    """
+    try:
+        return kind.model_validate(dict(request.design))
+    except ValidationError as error:
+        raise LensError(f"design: {first_fault(error)}") from error
+
+
+def make_config(
+    request: BuildRequest,
+    kind: type[C],
+    design: Design,
+    source: Source,
+    conditions: Sequence[Condition],
+    defaults: Defaults,
+    analysis: AnalysisPlan,
+) -> C:
+    """``study.toml`` with the paradigm's texts and criteria, ready to be edited."""
+    content: Mapping[str, Any] = {
+        "name": request.name,
+        "title": request.title,
+        "seed": request.seed,
+        "source": source,
+        "design": design,
+        "conditions": tuple(conditions),
+        "consent": defaults.consent,
+        "instructions": defaults.instructions,
+        "quiz": defaults.quiz,
+        "practice": defaults.practice,
+        "session": defaults.session,
+        "exclusions": defaults.exclusions,
+        "analysis": analysis,
+    }
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise LensError(f"study {request.name!r}: {first_fault(error)}") from error
+
+
+def plan_for(conditions: Sequence[Condition], reference: str | None = None) -> AnalysisPlan:
+    """Accuracy of every condition against the reference, or against chance if there is only one.
+
+    ``reference`` is taken if it is a condition, else the first condition is.
+    """
+    names = [condition.name for condition in conditions]
+    if len(names) == 1:
+        return AnalysisPlan(formula="correct ~ 1")
+    return AnalysisPlan(reference=reference if reference in names else names[0])
+
+
+def write_study(
+    request: BuildRequest,
+    config: StudyConfig,
+    rows: Sequence[Mapping[str, Any]],
+    key: Mapping[str, str],
+    names: StimulusNames,
+    universe: pd.DataFrame,
+    *,
+    size_px: int,
+    quality: int,
+    track: Track = no_track,
+) -> Study:
+    """Write all files, whole or not at all, and open the study.
+
+    Parameters
+    ----------
+    rows : of the pool of trials.
+    key : trial to the name of its right option; empty where none is right.
+    universe : every candidate stimulus, and what became of it.
+    size_px, quality : of the pictures.
+    """
+    with whole_folder(request.out, what="study", force=request.force) as folder:
+        write_stimuli(folder / "stimuli", names, size_px=size_px, quality=quality, track=track)
+        write_rows(folder / "trials.parquet", rows)
+        answers = [{"template": name, "correct": correct} for name, correct in key.items()]
+        write_rows(folder / "key.parquet", answers)
+        universe.to_parquet(folder / "universe.parquet", index=False, compression="zstd")
+        write_atomic(folder / CONFIG, config_toml(config))
+    return Study.open(request.out)
+
+
+def write_rows(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write a Parquet table."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.Table.from_pylist([dict(row) for row in rows]), file, compression="zstd")
