@@ -6,13 +6,9 @@ What is not installed is skipped with the reason; with ``LENS_CI=1`` a skip of t
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
-import socket
-import subprocess
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -23,6 +19,7 @@ if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
 
 from lens_core.atlas import Atlas
 from tests.support.atlases import make_atlas
+from tests.support.postgres import postgres_cluster, postgres_programs
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_ARGS = ["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
@@ -54,14 +51,6 @@ def chromium() -> Iterator[object]:
         browser.close()
 
 
-def _postgres_bin() -> Path | None:
-    found = shutil.which("initdb")
-    if found:
-        return Path(found).parent
-    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    return versions[0] if versions else None
-
-
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of a PostgreSQL server, without a database name.
@@ -73,64 +62,12 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given:
         yield given.rstrip("/")
         return
-    binaries = _postgres_bin()
-    if binaries is None:
+    programs = postgres_programs()
+    if programs is None:
         absent("PostgreSQL is not installed (Debian: apt-get install postgresql)")
         return
-    root = os.geteuid() == 0
-    # Other users may not enter pytest's own temporary folders.
-    folder = Path(f"/tmp/lens-postgres-{uuid.uuid4().hex[:8]}")
-    folder.mkdir(mode=0o700)
-    if root:
-        shutil.chown(folder, "postgres")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-
-    def run(*command: str) -> None:
-        owner = pwd.getpwnam("postgres") if root else None
-        subprocess.run(
-            command,
-            check=True,
-            capture_output=True,
-            cwd=folder,
-            user=owner.pw_uid if owner else None,
-            group=owner.pw_gid if owner else None,
-            stdin=subprocess.DEVNULL,
-        )
-
-    data = str(folder / "data")
-    run(
-        str(binaries / "initdb"),
-        "-D",
-        data,
-        "-U",
-        "lens",
-        "--auth=trust",
-        "--no-sync",
-        "-E",
-        "UTF8",
-        "--locale=C",
-    )
-    options = (
-        f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200"
-    )
-    run(
-        str(binaries / "pg_ctl"),
-        "-D",
-        data,
-        "-w",
-        "-o",
-        options,
-        "-l",
-        str(folder / "log"),
-        "start",
-    )
-    try:
-        yield f"postgresql+psycopg://lens@127.0.0.1:{port}"
-    finally:
-        run(str(binaries / "pg_ctl"), "-D", data, "-m", "immediate", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
+    with postgres_cluster(programs) as url:
+        yield url
 
 
 @pytest.fixture

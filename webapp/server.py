@@ -66,10 +66,15 @@ def the_study(name: str) -> tuple[StudyRecord, Study]:
     return record, server.studies.take(record)
 
 
+def accesses() -> dict[str, str]:
+    """The secrets that this browser's cookie holds, by name of study."""
+    known: dict[str, str] = session.get("participants", {})
+    return known
+
+
 def access_of(study_name: str) -> str | None:
     """The secret that this browser's cookie holds for a study."""
-    known: dict[str, str] = session.get("participants", {})
-    return known.get(study_name)
+    return accesses().get(study_name)
 
 
 def give_access(study_name: str, access: str) -> None:

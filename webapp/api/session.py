@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request, url_for
 from flask_wtf.csrf import validate_csrf
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import BadRequest
 
 from experiments.schedule import ScheduledTrial
 from experiments.study import Study
 from webapp.models import Scheduled, StudyRecord
-from webapp.server import access_of, the_server
+from webapp.server import accesses, the_server
 from webapp.services import credit, responses, sessions
 from webapp.services import events as event_service
-from webapp.services.arrivals import by_access
 from webapp.services.errors import Conflict, Missing, Refused, Unusable
+from webapp.services.sittings import Sitting, sitting_of
 
 from .errors import Ended
 
@@ -48,14 +50,11 @@ class Finish(BaseModel):
 class Visit:
     """Who asks, for which session."""
 
-    study_name: str
+    sitting: Sitting
     study: Study
-    participant_id: int
-    session_id: int
-    state: str
 
 
-def the_visit(sid: str) -> Visit:
+def the_visit(db: Session, sid: str, *, hold: bool = False) -> Visit:
     """The session that the address names, if this browser's cookie may use it.
 
     Raises
@@ -63,17 +62,15 @@ def the_visit(sid: str) -> Visit:
     Missing
         ``session`` otherwise.
     """
-    server = the_server()
-    with server.database.read() as db:
-        found = sessions.with_study(db, sid)
-        if found is None:
-            raise Missing("session")
-        session, record = found
-        access = access_of(record.name)
-        person = by_access(db, record.id, access) if access else None
-        if person is None or person.id != session.participant_id:
-            raise Missing("session")
-    return Visit(record.name, server.studies.take(record), person.id, session.id, person.state)
+    sitting = sitting_of(db.connection(), sid, accesses(), hold=hold)
+    study = the_server().studies.open(sitting.study_hash, sitting.folder, sitting.study_name)
+    return Visit(sitting, study)
+
+
+def study_name_of(sid: str) -> str:
+    """The study of a session of this browser, for replies that lead back to it."""
+    with the_server().database.read() as db:
+        return the_visit(db, sid).sitting.study_name
 
 
 def body() -> dict[str, Any]:
@@ -93,33 +90,29 @@ def body() -> dict[str, Any]:
 @api.get("/session/<sid>")
 def show(sid: str) -> Response:
     """Where the session is: the trials of the present block that are still to come."""
-    visit = the_visit(sid)
-    server = the_server()
-    with server.database.read() as db:
-        session = sessions.find(db, sid, visit.participant_id)
+    with the_server().database.read() as db:
+        visit = the_visit(db, sid)
+        sitting = visit.sitting
         given = request.args.get("page_token")
-        if given is not None and given != session.page_token:
+        if given is not None and given != sitting.page_token:
             raise Conflict("stale_page")
-        left = sessions.unanswered(db, visit.session_id)
-        answered, total = sessions.counts(db, visit.session_id)
-        n_blocks = sessions.n_blocks(db, visit.session_id)
-        n_correct, n_scored = responses.score(db, visit.session_id)
-    running = visit.state == "active"
-    block = [row for row in left if row.block == left[0].block] if running and left else []
+        block: Sequence[Scheduled] = ()
+        if sitting.state == "active" and sitting.next_index is not None:
+            block = sessions.block_left(db, sitting.id, sitting.next_index)
+        answered, total, n_blocks = sessions.extent(db, sitting.id)
+    rules = visit.study.config.session
     reply: dict[str, Any] = {
-        "state": visit.state,
-        "next": block[0].index if block else None,
+        "state": sitting.state,
+        "next": sitting.next_index if block else None,
         "answered": answered,
         "total": total,
         "n_blocks": n_blocks,
-        "page_token": session.page_token,
+        "page_token": sitting.page_token,
         "trials": [public_trial(visit, row) for row in block],
-        "settings": visit.study.config.session.model_dump(
-            mode="json", include=set(BROWSER_SETTINGS)
-        ),
+        "settings": rules.model_dump(mode="json", include=set(BROWSER_SETTINGS)),
     }
-    if visit.study.config.session.feedback and visit.study.config.session.running_score:
-        reply["score"] = {"correct": n_correct, "answered": n_scored}
+    if rules.feedback and rules.running_score:
+        reply["score"] = {"correct": sitting.n_right, "answered": sitting.n_scored}
     return jsonify(reply)
 
 
@@ -128,8 +121,8 @@ def public_trial(visit: Visit, row: Scheduled) -> dict[str, Any]:
     names = the_server().names
 
     def url_of(stimulus: str) -> str:
-        name = names.name(visit.participant_id, stimulus)
-        return url_for("participant.stimulus", name=visit.study_name, token=name)
+        name = names.name(visit.sitting.participant_id, stimulus)
+        return url_for("participant.stimulus", name=visit.study.name, token=name)
 
     trial = ScheduledTrial.from_dict(row.body)
     shown = visit.study.task.public(trial, url_of)
@@ -141,18 +134,15 @@ def public_trial(visit: Visit, row: Scheduled) -> dict[str, Any]:
 @api.post("/session/<sid>/trials/<int:index>")
 def answer(sid: str, index: int) -> Response:
     """Keep an answer."""
-    visit = the_visit(sid)
     server = the_server()
     given = responses.Answer.model_validate(body())
     try:
         with server.database.write() as db:
-            saved = responses.save(
-                db, visit.study, visit.session_id, index, given, lease=server.lease(visit.study)
-            )
+            saved = responses.save(db, server.studies, sid, accesses(), index, given)
     except (Conflict, Missing, Unusable):
         raise
     except Refused as refused:
-        raise Ended(refused.reason, visit.study_name) from refused
+        raise Ended(refused.reason, study_name_of(sid)) from refused
     reply: dict[str, Any] = {"saved": True, "index": saved.index, "next": saved.next}
     if saved.feedback:
         reply["correct"] = saved.correct
@@ -173,9 +163,8 @@ def keep_events(sid: str) -> Response:
     except ValueError:
         raise BadRequest("csrf") from None
     batch = event_service.Batch.model_validate(content)
-    visit = the_visit(sid)
     with the_server().database.write() as db:
-        kept = event_service.keep(db, visit.session_id, batch)
+        kept = event_service.keep(db, the_visit(db, sid).sitting.id, batch)
     return jsonify({"saved": kept})
 
 
@@ -183,14 +172,14 @@ def keep_events(sid: str) -> Response:
 def finish(sid: str) -> Response:
     """End the session, if every answer is here."""
     given = Finish.model_validate(body())
-    visit = the_visit(sid)
     try:
         with the_server().database.write() as db:
-            person = sessions.finish(db, visit.session_id, given.n_trials)
+            visit = the_visit(db, sid)
+            person = sessions.finish(db, visit.sitting.id, given.n_trials)
             record = db.get_one(StudyRecord, person.study_id)
             credit.owe(db, person, record, the_server().recruiters)
-    except Conflict:
+    except (Conflict, Missing):
         raise
     except Refused as refused:
-        raise Ended(refused.reason, visit.study_name) from refused
-    return jsonify({"redirect": url_for("participant.debrief", name=visit.study_name)})
+        raise Ended(refused.reason, study_name_of(sid)) from refused
+    return jsonify({"redirect": url_for("participant.debrief", name=visit.study.name)})

@@ -5,14 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import Base
 
 
 class TaskSession(Base):
-    """One sitting. ``seed`` redraws its schedule; ``page_token`` belongs to the newest page."""
+    """One sitting. ``seed`` redraws its schedule; ``page_token`` belongs to the newest page.
+
+    ``next_index`` is the trial that comes next, none before the schedule is written and at the end;
+    ``n_right`` of ``n_scored`` answers were right; practice does not count, nor what has no right
+    answer. They are written with every answer, in its transaction.
+    """
 
     __tablename__ = "task_sessions"
     __table_args__ = (UniqueConstraint("participant_id", "number"),)
@@ -27,6 +32,9 @@ class TaskSession(Base):
     opened_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     environment: Mapped[dict[str, Any] | None]
+    next_index: Mapped[int | None]
+    n_right: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    n_scored: Mapped[int] = mapped_column(default=0, server_default=text("0"))
 
 
 class Scheduled(Base):
@@ -35,7 +43,10 @@ class Scheduled(Base):
     the trials that follow."""
 
     __tablename__ = "scheduled"
-    __table_args__ = (UniqueConstraint("session_id", "index"),)
+    __table_args__ = (
+        UniqueConstraint("session_id", "index"),
+        Index(None, "session_id", "position"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     session_id: Mapped[int] = mapped_column(ForeignKey("task_sessions.id"))

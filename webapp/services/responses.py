@@ -208,12 +208,15 @@ _PLACE = (
         _scheduled.c.index == bindparam("index"),
     )
 )
+_ONCE = ["trial_uuid"]
+# The session's row is held, so only the identifier can be somebody else's.
 _INSERT = {
-    # The session's row is held, so only the identifier can be somebody else's.
-    "postgresql": postgresql.insert(_responses).on_conflict_do_nothing(
-        index_elements=["trial_uuid"]
-    ),
-    "sqlite": sqlite.insert(_responses).on_conflict_do_nothing(index_elements=["trial_uuid"]),
+    "postgresql": postgresql.insert(_responses)
+    .on_conflict_do_nothing(index_elements=_ONCE)
+    .returning(_responses.c.id),
+    "sqlite": sqlite.insert(_responses)
+    .on_conflict_do_nothing(index_elements=_ONCE)
+    .returning(_responses.c.id),
 }
 _sessions = table_of(TaskSession)
 _COUNT = (
@@ -273,7 +276,7 @@ def _insert(
             "columns": dict(scored.columns),
         },
     )
-    if written.rowcount != 1:
+    if written.first() is None:
         raise Conflict("uuid_taken")
 
 

@@ -6,47 +6,20 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
 from experiments.schedule import ScheduledTrial, draw_schedule
 from experiments.study import Study
 from webapp.clock import utc_now
 from webapp.database import Database
-from webapp.models import Participant, Response, Scheduled, StudyRecord, TaskSession
+from webapp.models import Participant, Response, Scheduled, TaskSession
 
 from .arrivals import ALPHABET
-from .errors import Conflict, Missing, Refused
+from .errors import Conflict, Refused
 from .states import locked, move
 
-
-def find(db: Session, public_id: str, participant_id: int) -> TaskSession:
-    """The session of that name, if it belongs to the person.
-
-    Raises
-    ------
-    Missing
-        ``session`` otherwise; somebody else's is answered like one that does not exist.
-    """
-    session = db.scalars(
-        select(TaskSession).where(
-            TaskSession.public_id == public_id, TaskSession.participant_id == participant_id
-        )
-    ).first()
-    if session is None:
-        raise Missing("session")
-    return session
-
-
-def with_study(db: Session, public_id: str) -> tuple[TaskSession, StudyRecord] | None:
-    """The session of that name and the study it belongs to."""
-    row = db.execute(
-        select(TaskSession, StudyRecord)
-        .join(Participant, Participant.id == TaskSession.participant_id)
-        .join(StudyRecord, StudyRecord.id == Participant.study_id)
-        .where(TaskSession.public_id == public_id)
-    ).first()
-    return (row[0], row[1]) if row is not None else None
+_ANSWERS = and_(Response.session_id == Scheduled.session_id, Response.index == Scheduled.index)
 
 
 def of_participant(db: Session, participant_id: int) -> TaskSession | None:
@@ -82,9 +55,10 @@ def write_schedule(database: Database, study: Study, session_id: int) -> None:
     assert condition is not None, "a session is opened with the condition"
     trials = draw_schedule(study, condition, session.seed)
     with database.write() as db:
-        held(db, session_id)
+        session = held(db, session_id)
         if not _scheduled(db, session_id):
             append(db, session_id, trials, first_position=0)
+            session.next_index = trials[0].index if trials else None
 
 
 def append(
@@ -110,27 +84,26 @@ def _scheduled(db: Session, session_id: int) -> int:
     return db.scalars(select(func.count()).where(Scheduled.session_id == session_id)).one()
 
 
-def unanswered(db: Session, session_id: int) -> Sequence[Scheduled]:
-    """Trials still to come, in the order in which they come."""
+def block_left(db: Session, session_id: int, index: int) -> Sequence[Scheduled]:
+    """Trials still to come of the block that a trial is in, in the order in which they come."""
+    block = (
+        select(Scheduled.block)
+        .where(Scheduled.session_id == session_id, Scheduled.index == index)
+        .scalar_subquery()
+    )
     return db.scalars(
         select(Scheduled)
-        .outerjoin(
-            Response,
-            and_(Response.session_id == Scheduled.session_id, Response.index == Scheduled.index),
-        )
-        .where(Scheduled.session_id == session_id, Response.id.is_(None))
+        .outerjoin(Response, _ANSWERS)
+        .where(Scheduled.session_id == session_id, Scheduled.block == block, Response.id.is_(None))
         .order_by(Scheduled.position)
     ).all()
 
 
 def next_index(db: Session, session_id: int) -> int | None:
-    """The index of the trial that comes next; none at the end."""
+    """The index of the trial that comes next; none at the end. Sessions keep it: ``next_index``."""
     return db.scalars(
         select(Scheduled.index)
-        .outerjoin(
-            Response,
-            and_(Response.session_id == Scheduled.session_id, Response.index == Scheduled.index),
-        )
+        .outerjoin(Response, _ANSWERS)
         .where(Scheduled.session_id == session_id, Response.id.is_(None))
         .order_by(Scheduled.position)
         .limit(1)
@@ -139,17 +112,20 @@ def next_index(db: Session, session_id: int) -> int | None:
 
 def counts(db: Session, session_id: int) -> tuple[int, int]:
     """Trials answered, and trials in all."""
-    answered = db.scalars(select(func.count()).where(Response.session_id == session_id)).one()
-    return answered, _scheduled(db, session_id)
+    answered, total, _ = extent(db, session_id)
+    return answered, total
 
 
-def n_blocks(db: Session, session_id: int) -> int:
-    """How many blocks a session has, practice apart."""
-    return db.scalars(
-        select(func.count(Scheduled.block.distinct())).where(
-            Scheduled.session_id == session_id, Scheduled.phase != "practice"
-        )
+def extent(db: Session, session_id: int) -> tuple[int, int, int]:
+    """Trials answered, trials in all, and blocks, practice apart."""
+    block = case((Scheduled.phase != "practice", Scheduled.block))
+    row = db.execute(
+        select(func.count(Response.id), func.count(Scheduled.id), func.count(block.distinct()))
+        .select_from(Scheduled)
+        .outerjoin(Response, _ANSWERS)
+        .where(Scheduled.session_id == session_id)
     ).one()
+    return row[0], row[1], row[2]
 
 
 def open_page(
@@ -209,7 +185,7 @@ def finish(db: Session, session_id: int, n_trials: int) -> Participant:
         raise Refused(participant.state)
     answered, total = counts(db, session_id)
     if answered < total or n_trials != total:
-        raise Conflict("incomplete", next=next_index(db, session_id), answered=answered)
+        raise Conflict("incomplete", next=session.next_index, answered=answered)
     now = utc_now()
     session.finished_at = participant.finished_at = participant.last_seen_at = now
     participant.completion_code = new_code()

@@ -36,22 +36,27 @@ class Shelf:
         self._lock = threading.Lock()
 
     def take(self, record: StudyRecord) -> Study:
-        """The folder of a published study.
+        """The folder of a published study; see :meth:`open`."""
+        return self.open(record.hash, record.folder, record.name)
+
+    def open(self, hash: str, folder: str, name: str) -> Study:
+        """The published study of that hash.
 
         Raises
         ------
         LensError
             If the folder is gone or is not what was published.
         """
+        known = self._open.get(hash)
+        if known is not None:
+            return known
         with self._lock:
-            study = self._open.get(record.hash)
+            study = self._open.get(hash)
             if study is None:
-                study = Study.open(self._config.directory / record.folder, require_frozen=True)
-                if study.hash != record.hash:
-                    raise LensError(
-                        f"study {record.name} is not what was published: restore {study.root}"
-                    )
-                self._open[record.hash] = study
+                study = Study.open(self._config.directory / folder, require_frozen=True)
+                if study.hash != hash:
+                    raise LensError(f"study {name} is not what was published: restore {study.root}")
+                self._open[hash] = study
             return study
 
 
