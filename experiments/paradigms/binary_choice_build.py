@@ -302,7 +302,7 @@ def _from_row(
     template = ChoiceTemplate(
         template=name,
         condition=row["condition"],
-        use=USES[USES.index(row["use"])],  # type: ignore[arg-type]
+        use=USES[USES.index(row["use"])],
         item=row["item"],
         options=tuple(sorted(options, key=lambda option: option.name)),
         query=stimulus(query, int(query in (*parts, *wholes))),

@@ -1,7 +1,7 @@
 """Intruder studies from an atlas, or from a table with one row a trial.
 
-Columns of the table: ``item``, ``crops`` (files, ``;``), ``intruder``. Optional: ``condition``, ``use`` (``test``, ``catch`` or ``practice``),
-``evidence`` (how clearly the intruder differs, in SDs, for simulated observers; default 2).
+Columns of the table: ``item``, ``crops`` (files, ``;``), ``intruder``. Optional: ``condition``,
+``use`` (``test``, ``catch`` or ``practice``), ``evidence`` (how clearly the intruder differs, in SDs, for simulated observers; default 2).
 """
 
 from __future__ import annotations
@@ -267,7 +267,7 @@ def intruder_from_table(request: BuildRequest, table: Path, track: Track = no_tr
         template = ChoiceTemplate(
             template=f"t{number:05d}",
             condition=row["condition"],
-            use=USES[USES.index(row["use"])],  # type: ignore[arg-type]
+            use=USES[USES.index(row["use"])],
             item=row["item"],
             options=tuple(shuffled(options, rng)),
             source_image=intruder,

@@ -66,6 +66,8 @@ export interface SavedReply {
   index: number;
   next: number | null;
   correct?: boolean;
+  /** What feedback adds to it. */
+  message?: string;
   score?: Score;
 }
 

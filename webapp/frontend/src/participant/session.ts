@@ -28,6 +28,7 @@ export interface Answer {
 /** What the plugin learns back, once the answer is committed. */
 export interface Committed {
   correct: boolean | null;
+  message?: string;
 }
 
 /** The task cannot go on in this page; the person has to be told. */
@@ -113,7 +114,8 @@ export class TaskSession {
       return { correct: null };
     }
     this.advance(outcome.reply);
-    return { correct: outcome.reply.correct ?? null };
+    const { correct, message } = outcome.reply;
+    return { correct: correct ?? null, ...(message ? { message } : {}) };
   }
 
   /** Have the server confirm that it has everything; the address to go to, or none if not. */

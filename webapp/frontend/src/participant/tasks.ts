@@ -2,6 +2,7 @@
 
 import { type JsPsych, type JsPsychPlugin } from "jspsych";
 import { type PublicTrial } from "./api";
+import { ChoicePlugin } from "./plugins/choice";
 import { TwoAfcPlugin } from "./plugins/two-afc";
 
 export interface Task {
@@ -21,6 +22,8 @@ interface TwoAfcTrial extends PublicTrial {
 }
 
 export const TASKS: Record<string, Task> = {
+  // The server names its fields like the plugin's parameters.
+  choice: { plugin: ChoicePlugin, parameters: (trial) => trial },
   two_afc: {
     plugin: TwoAfcPlugin,
     parameters: (given) => {

@@ -10,6 +10,7 @@ import { element } from "../dom";
 import { isKey, keysOf, wordOf } from "./answers";
 import { type Answer, type Committed } from "../session";
 import { appear, FrameWatch, pageClock, wallClock } from "../timing";
+import { decoded } from "./pictures";
 
 const info = {
   name: "two-afc",
@@ -215,21 +216,5 @@ class View {
     const image = element("img", { src: url, alt, draggable: "false", decoding: "sync" });
     this.images.push(image);
     return element("div", { class: "picture" }, image);
-  }
-}
-
-async function decoded(
-  image: HTMLImageElement,
-  load: (url: string) => Promise<unknown>,
-): Promise<void> {
-  const url = image.src;
-  for (;;) {
-    try {
-      await image.decode();
-      return;
-    } catch {
-      await load(url);
-      image.src = url;
-    }
   }
 }
