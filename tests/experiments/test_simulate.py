@@ -13,7 +13,16 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.integrate import quad
 
-from experiments.observers import Guesser, Observer, Psychometric, StraightLiner, get_observer
+from experiments.observers import (
+    OBSERVERS,
+    Answer,
+    Guesser,
+    Observer,
+    Person,
+    Psychometric,
+    StraightLiner,
+    get_observer,
+)
 from experiments.schedule import draw_schedule
 from experiments.simulate import simulate, simulate_one
 from experiments.study import Study, read_rows
@@ -42,7 +51,7 @@ def test_observers_never_read_the_key(
         row["correct"] = {"a": "b", "b": "a"}[row["correct"]]
     pq.write_table(pa.Table.from_pylist(rows), root / "key.parquet")
     poisoned = Study.open(root)
-    for observer in (Psychometric(), Guesser(), StraightLiner()):
+    for observer in (get_observer(name) for name in OBSERVERS):
         for trial in draw_schedule(draft, "concepts", 0):
             other = replace(
                 trial,
@@ -205,15 +214,13 @@ def test_people_who_fail_practice_are_screened_out(study: Study) -> None:
         name = "contrary"
 
         def recruit(self, seed: int, number: int) -> Any:
-            class Person:
+            class Wrong(Person):
                 instruction_s = 30.0
 
-                def answer(self, percept: Any) -> Any:
-                    from experiments.observers import Answer
-
+                def answer(self, percept: Any) -> Answer:
                     return Answer(int(np.argmin(percept.strengths)), 1, 500.0)
 
-            return Person()
+            return Wrong()
 
     person, rows = simulate_one(study, "units", Contrary(), 0, 0)
     assert person["status"] == "screened_out"
