@@ -7,6 +7,8 @@ from datetime import timedelta
 from flask import Flask, Response, jsonify
 from flask_wtf.csrf import CSRFProtect
 
+from lens_core.atlas.spool import FOLDER, Spool
+
 from . import migrations
 from .config import ServerConfig
 from .database import Database
@@ -62,7 +64,8 @@ def _register(app: Flask, csrf: CSRFProtect) -> None:
     app.register_blueprint(api)
     app.register_blueprint(participant)
     app.register_blueprint(researcher)
-    app.register_blueprint(blueprint(server.library))
+    crops = Spool(server.config.directory / FOLDER)
+    app.register_blueprint(blueprint(server.library, crops))
 
 
 def _health(app: Flask, database: Database) -> None:

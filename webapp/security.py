@@ -7,7 +7,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from .config import KIB, ServerConfig
 
-LISTS = frozenset({"researcher.reconciliation"})
+LISTS = frozenset({"researcher.reconciliation", "explorer.like_ask"})
 LIST_KIB = 8 * KIB
 """Where files are uploaded, and how large they may be."""
 

@@ -12,13 +12,21 @@ from . import class_page as class_pages
 from . import front_pages, links, shared_pages
 from .bias_page import bias_page
 from .book import AtlasBook
+from .compare_links import like_address
 from .image_page import image_page
 from .links import Links
+from .shared_maps import shared_maps
 from .texts import count, decimals, percent
 from .trust import FIDELITY
 
 STATIC = Path(__file__).parent.parent / "static"
-ASSETS = ("css/tokens.css", "css/explorer.css", "dist/explorer.js", "img/mark.svg")
+ASSETS = (
+    "css/tokens.css",
+    "css/explorer.css",
+    "css/compare.css",
+    "dist/explorer.js",
+    "img/mark.svg",
+)
 """Everything that explorer pages load besides pictures."""
 
 
@@ -42,6 +50,14 @@ def concept(book: AtlasBook, place: Links, concept_id: str) -> str:
     """The page of a concept that all classes share; raises ``KeyError`` if there is none."""
     page = shared_pages.concept_page(book, concept_id, place)
     return _render("concept.html", book, place, page=page)
+
+
+def map_(book: AtlasBook, place: Links, dictionary: str) -> str:
+    """Maps of a shared dictionary; raises ``LensError`` or ``KeyError`` if there are none."""
+    page = shared_maps(book, place, dictionary)
+    if page is None:
+        raise KeyError(dictionary)
+    return _render("map.html", book, place, page=page)
 
 
 def method(book: AtlasBook, place: Links) -> str:
@@ -79,6 +95,11 @@ def atlas_list(books: list[AtlasBook], place: Links, addresses: list[str]) -> st
     )
 
 
+def page(template: str, book: AtlasBook, place: Links, **values: object) -> str:
+    """Any other page of an atlas, by its template."""
+    return _render(template, book, place, **values)
+
+
 def _render(template: str, book: AtlasBook, place: Links, **values: object) -> str:
     return _environment().get_template(template).render(atlas=book.header, links=place, **values)
 
@@ -110,5 +131,6 @@ def _environment() -> Environment:
         RANDOM=links.RANDOM,
         SEARCH_INDEX=links.SEARCH_INDEX,
         FIDELITY=FIDELITY,
+        like_address=like_address,
     )
     return environment

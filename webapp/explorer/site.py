@@ -14,6 +14,7 @@ from lens_core.atlas.store import FolderStore
 
 from . import attributions, bias, links, maps, render, shared_pages, tables
 from .book import AtlasBook
+from .compare_site import comparison_files
 from .front_pages import search_index
 from .image_page import image_numbers
 from .links import Links
@@ -109,6 +110,9 @@ def _write_pages(book: AtlasBook, work: Path, track: Track) -> int:
         _write(work / f"{path}.html", make(place("" if path == "index" else path)).encode())
     _write(work / links.SEARCH_INDEX, search_index(book))
     n_pages = len(pages)
+    for path, content in comparison_files(book, place, track):
+        _write(work / path, content)
+        n_pages += path.endswith(".html")
     for entry in track(book.atlas.classes, "class pages", len(book.atlas.classes)):
         for dictionary in book.atlas.dictionaries:
             other = None if dictionary.id == book.main.id else dictionary.id

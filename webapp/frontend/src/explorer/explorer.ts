@@ -1,9 +1,12 @@
 // Entry of the explorer's pages. They are readable without it; this adds what answers a pointer.
 
+import { startChoose } from "./choose";
 import { startCluster } from "./cluster";
 import { startConcepts } from "./concepts";
 import { readClassData } from "./data";
 import { startDownloads } from "./download";
+import { startCropPage, startDrop } from "./drop";
+import { startLike } from "./like";
 import { filterList, startRandom, startSearch } from "./search";
 import { startAtlasMaps, startImageMaps, startStrongImages } from "./shared";
 import { readSite } from "./site";
@@ -14,6 +17,7 @@ const site = readSite();
 if (site) {
   startSearch(site);
   startRandom(site);
+  startChoose(site);
   filterList(site).catch(() => undefined); // the whole list stays
 }
 const data = readClassData();
@@ -25,3 +29,6 @@ startAtlasMaps();
 startStrongImages();
 startImageMaps();
 startDownloads();
+startDrop();
+startCropPage();
+startLike();

@@ -1,0 +1,216 @@
+"""Everything like one concept: the concepts of all classes that point the same way, closest first.
+
+A server has a page for each concept. A site of files has one page, which reads what is like the
+concepts of a class from a file and shows what its address asks for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import pandas as pd
+
+from lens_core.atlas import ConceptInfo, DictionaryInfo
+
+from .book import AtlasBook, title, unit_word
+from .compare_links import like_address, like_table_path
+from .concept_views import concept_view, css_color
+from .directions import Directions, Named, Near
+from .links import Links, concept_path
+from .pages import ConceptView, Picture
+from .texts import decimals
+
+N_NEAR = 30
+N_STATIC = 12
+"""Concepts listed for each in a site of files."""
+_CLASSES_AT_ONCE = 32
+_KEPT: WeakKeyDictionary[AtlasBook, dict[str, Directions]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class NearView:
+    """A concept that is like the one asked for; `like` leads on to what is like this one."""
+
+    name: str
+    where: str
+    css: str
+    link: str
+    like: str | None
+    picture: Picture | None
+    value: float
+    text: str
+
+
+@dataclass(frozen=True)
+class LikePage:
+    """What is like one concept."""
+
+    class_title: str
+    class_link: str
+    concept: ConceptView
+    unit_word: str
+    layer: str
+    near: tuple[NearView, ...]
+    n_compared: int
+    n_classes: int
+    table: str
+
+
+def like_page(book: AtlasBook, class_id: int, concept_id: str, links: Links) -> LikePage:
+    """Everything on the page.
+
+    Raises
+    ------
+    LensError
+        If the atlas has no such class.
+    KeyError
+        If the class has no such concept.
+    """
+    entry = book.atlas.entry(class_id)
+    concept, dictionary = _asked(book, class_id, concept_id)
+    stored = directions_of(book, dictionary.layer)
+    near = stored.nearest_of([(class_id, concept_id)], N_NEAR)[0]
+    view = concept_view(book, entry, concept, links)
+    return LikePage(
+        class_title=title(entry.name),
+        class_link=view.link,
+        concept=view,
+        unit_word=unit_word(dictionary),
+        layer=dictionary.layer,
+        near=tuple(near_view(book, one.named, one.cosine, links) for one in near),
+        n_compared=len(stored.names),
+        n_classes=len(book.atlas.classes),
+        table=links.data(like_table_path(class_id, concept_id)),
+    )
+
+
+def like_table(book: AtlasBook, class_id: int, concept_id: str) -> pd.DataFrame:
+    """All concepts of the layer by how alike they are, closest first; raises as `like_page`."""
+    _, dictionary = _asked(book, class_id, concept_id)
+    stored = directions_of(book, dictionary.layer)
+    return near_table(stored.nearest_of([(class_id, concept_id)], len(stored.names))[0])
+
+
+def near_table(found: Sequence[Near]) -> pd.DataFrame:
+    """A row a concept; class_id is empty for what all classes share."""
+    rows = [
+        (one.named.class_id, one.named.concept_id, one.named.dictionary, one.cosine)
+        for one in found
+    ]
+    table = pd.DataFrame(rows, columns=["class_id", "concept_id", "dictionary", "cosine"])
+    return table.astype({"class_id": "Int64"})
+
+
+def directions_of(book: AtlasBook, layer: str) -> Directions:
+    """The atlas's directions at a layer, read once."""
+    kept = _KEPT.setdefault(book, {})
+    if layer not in kept:
+        kept[layer] = Directions(book, layer)
+    return kept[layer]
+
+
+def near_view(
+    book: AtlasBook, named: Named, value: float, links: Links, text: str = ""
+) -> NearView:
+    """A concept that was found, with its picture and where it leads; `text` is how its value
+    reads."""
+    text = text or decimals(value)
+    if named.class_id is None:
+        return _of_all(book, named, value, text, links)
+    entry = book.atlas.entry(named.class_id)
+    concept = book.info(named.class_id).concept(named.concept_id)
+    view = concept_view(book, entry, concept, links)
+    root = book.root_of(named.dictionary)
+    where = title(entry.name)
+    if root.basis == "units":
+        where = f"most for {where}"
+    return NearView(
+        name=view.label,
+        where=where,
+        css=css_color(concept),
+        link=view.link,
+        like=like_address(links, named.class_id, named.concept_id),
+        picture=view.picture,
+        value=value,
+        text=text,
+    )
+
+
+def like_data(book: AtlasBook, links: Links) -> Iterator[tuple[int, bytes]]:
+    """For each class what its concepts are like, as JSON for the page of a static site."""
+    chosen = [d for d in book.atlas.dictionaries if not d.depth]
+    classes = book.atlas.classes
+    for start in range(0, len(classes), _CLASSES_AT_ONCE):
+        batch = classes[start : start + _CLASSES_AT_ONCE]
+        found: dict[int, list[dict[str, object]]] = {entry.id: [] for entry in batch}
+        for dictionary in chosen:
+            asked = [
+                (entry.id, concept)
+                for entry in batch
+                for concept in book.info(entry.id).of_dictionary(dictionary.id)
+            ]
+            stored = directions_of(book, dictionary.layer)
+            near = stored.nearest_of([(i, concept.id) for i, concept in asked], N_STATIC)
+            for (class_id, concept), those in zip(asked, near, strict=True):
+                found[class_id].append(_record(book, class_id, concept, those, links))
+        for class_id, records in found.items():
+            content = {"concepts": records}
+            yield class_id, json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _asked(book: AtlasBook, class_id: int, concept_id: str) -> tuple[ConceptInfo, DictionaryInfo]:
+    concept = book.info(book.atlas.entry(class_id).id).concept(concept_id)
+    return concept, book.atlas.dictionary(concept.dictionary)
+
+
+def _of_all(book: AtlasBook, named: Named, value: float, text: str, links: Links) -> NearView:
+    """A row of a dictionary that all classes share."""
+    shared = book.shared(named.dictionary).info
+    concept = next(one for one in shared.concepts if one.id == named.concept_id)
+    label = book.label(concept)
+    file = concept.visualization or (concept.crops[0].picture if concept.crops else None)
+    shows = [
+        share.class_id
+        for share in concept.classes
+        if any(c.id == concept.id for c in book.atlas.entry(share.class_id).concepts)
+    ]
+    return NearView(
+        name=label,
+        where="of all classes",
+        css="c0",
+        link=links.page(concept_path(concept.id)),
+        like=like_address(links, shows[0], concept.id) if shows else None,
+        picture=Picture(links.file(file), f"{label} of all classes") if file else None,
+        value=value,
+        text=text,
+    )
+
+
+def _record(
+    book: AtlasBook, class_id: int, concept: ConceptInfo, near: Sequence[Near], links: Links
+) -> dict[str, object]:
+    entry = book.atlas.entry(class_id)
+    view = concept_view(book, entry, concept, links)
+    return {
+        "id": concept.id,
+        "name": view.label,
+        "where": title(entry.name),
+        "css": view.css,
+        "link": view.link,
+        "picture": view.picture.address if view.picture else "",
+        "near": [
+            {
+                "name": one.name,
+                "where": one.where,
+                "css": one.css,
+                "link": one.link,
+                "like": one.like,
+                "picture": one.picture.address if one.picture else "",
+                "text": one.text,
+            }
+            for one in (near_view(book, each.named, each.cosine, links) for each in near)
+        ],
+    }
