@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 HOME = ""
 CLASSES = "classes"
 METHOD = "method"
+EXAMPLE = "example"
 BIAS = "bias"
 RANDOM = "random"
 SEARCH_INDEX = "search.json"
@@ -26,6 +27,11 @@ def class_path(class_id: int, dictionary: str | None = None) -> str:
 def concept_path(concept_id: str) -> str:
     """Path of the page of a concept that all classes share."""
     return f"concept/{concept_id}"
+
+
+def map_path(dictionary: str) -> str:
+    """Path of the maps of a shared dictionary that the home page does not show."""
+    return f"map/{dictionary}"
 
 
 def concept_maps_path(concept_id: str) -> str:
@@ -76,6 +82,7 @@ class Links:
     static_version : the same for style sheets and scripts.
     base : absolute address of the home page, for pages whose own address is unknown (errors).
     up : address of the list of atlases, if this is one of several.
+    study : address at which a study is made of the atlas, where there is a console; with a query.
     """
 
     here: str = HOME
@@ -85,6 +92,7 @@ class Links:
     static_version: str = ""
     base: str = ""
     up: str = ""
+    study: str = ""
 
     @property
     def root(self) -> str:
@@ -107,6 +115,13 @@ class Links:
     def concept(self, class_id: int, concept_id: str, dictionary: str | None = None) -> str:
         """Address of a concept: its class page with the concept open."""
         return f"{self.page(class_path(class_id, dictionary))}#{quote(concept_id)}"
+
+    def make_study(self, *, class_id: int | None = None, concept: str | None = None) -> str:
+        """Address at which a study is made of a class, of one concept of it, or of the atlas."""
+        query = {} if class_id is None else {"class": str(class_id)}
+        if concept is not None:
+            query["concept"] = concept if class_id is None else f"{class_id}/{concept}"
+        return f"{self.study}&{urlencode(query)}" if query else self.study
 
     def data(self, path: str) -> str:
         """Address of a data file made from the atlas."""

@@ -95,7 +95,8 @@ def guard(console: Blueprint) -> None:
         if g.account is None:
             if request.method != "GET" or request.path.endswith(".json"):
                 abort(401)
-            return redirect(url_for("researcher.login", next=request.path), code=303)
+            target = request.full_path.rstrip("?")
+            return redirect(url_for("researcher.login", next=target), code=303)
         if not allows(g.account.role, needed):  # type: ignore[arg-type]
             abort(403)
         return None

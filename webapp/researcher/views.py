@@ -16,7 +16,7 @@ from webapp.services.audit import note
 from webapp.services.errors import Missing, Refused
 from webapp.services.subjects import subject
 
-from . import downloads, flow_pages, persons, settings_page
+from . import downloads, drafts, flow_pages, persons, settings_page
 from .access import (
     guard,
     log_in,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 researcher = Blueprint("researcher", __name__, url_prefix="/console", template_folder="templates")
 guard(researcher)
 downloads.register(researcher)
+drafts.register(researcher)
 flow_pages.register(researcher)
 persons.register(researcher)
 settings_page.register(researcher)
@@ -123,7 +124,12 @@ def home() -> Page:
             }
             for record in records
         ]
-    return render_template("researcher/studies.html", rows=rows, account=the_account())
+    return render_template(
+        "researcher/studies.html",
+        rows=rows,
+        drafts=drafts.the_drafts().all(),
+        account=the_account(),
+    )
 
 
 def _page(name: str) -> StudyPage:

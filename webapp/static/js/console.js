@@ -47,5 +47,49 @@ function copyButton(button) {
   });
 }
 
+/** Show how far a draft is, and the whole page again when it is done. */
+function follow(section) {
+  const [step, count, bar] = ["step", "count", "bar"].map((name) =>
+    section.querySelector(`[data-draft-${name}]`),
+  );
+
+  async function look() {
+    try {
+      const reply = await fetch(section.dataset.draftStatus, { cache: "no-store" });
+      if (!reply.ok) throw new Error(String(reply.status));
+      const status = await reply.json();
+      if (status.state !== "building" && status.state !== "waiting") return location.reload();
+      step.textContent = status.step || "waiting for a worker";
+      count.textContent = status.total ? `${status.done} of ${status.total}` : "";
+      if (status.total) {
+        bar.max = status.total;
+        bar.value = status.done;
+      } else bar.removeAttribute("value");
+    } catch {
+      step.textContent = "The server does not answer. Trying again.";
+    }
+    setTimeout(look, 1000);
+  }
+
+  setTimeout(look, 700);
+}
+
+/** Show what belongs to the chosen answer; a box that is ticked chooses its answer. */
+function unfold(form) {
+  const parts = [...form.querySelectorAll("[data-when]")];
+
+  function show() {
+    for (const part of parts) {
+      const [name, value] = part.dataset.when.split("=");
+      part.hidden = form.elements[name].value !== value;
+    }
+  }
+
+  form.addEventListener("change", show);
+  show();
+}
+
+document.querySelectorAll("[data-draft-status]").forEach(follow);
+document.querySelectorAll("[data-choices]").forEach(unfold);
 document.querySelectorAll("[data-live]").forEach(keepFresh);
 document.querySelectorAll("[data-copy]").forEach(copyButton);
