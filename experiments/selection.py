@@ -7,6 +7,7 @@ says little of the others.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,7 @@ from experiments.design import Selected
 from experiments.schedule import generator
 from lens_core.atlas import Atlas, AtlasClass, ClassEntry, ClassInfo, LensError
 
-__all__ = ["EVERYTHING", "Selection", "open_selected"]
+__all__ = ["EVERYTHING", "Selection", "open_selected", "selected_of"]
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,13 @@ def open_selected(place: str | Path, selection: Selection, seed: int) -> Atlas:
         elif selection.per_class is not None:
             chosen = _sample(atlas, info, selection.per_class, seed)
         kept[class_id] = _with_parts(info, chosen)
-    return _Part(atlas, kept)
+    return _Part(atlas, kept, selection)
+
+
+def selected_of(atlases: Iterable[Atlas]) -> Selected | None:
+    """What was selected of opened atlases, as the study file records it; None for everything."""
+    parts = (atlas.selection.describe() for atlas in atlases if isinstance(atlas, _Part))
+    return next(parts, None)
 
 
 def _parse(name: str) -> tuple[int, str]:
@@ -129,7 +136,8 @@ def _with_parts(info: ClassInfo, chosen: set[str] | None) -> ClassInfo:
 class _Part(Atlas):
     """An atlas with some of its classes, and in each some of its concepts."""
 
-    def __init__(self, atlas: Atlas, kept: dict[int, ClassInfo]) -> None:
+    def __init__(self, atlas: Atlas, kept: dict[int, ClassInfo], selection: Selection) -> None:
+        self.selection = selection
         classes = tuple(_entry(e, kept[e.id]) for e in atlas.classes if e.id in kept)
         super().__init__(atlas.store, atlas.manifest.model_copy(update={"classes": classes}))
         self._kept = kept

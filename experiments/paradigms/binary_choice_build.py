@@ -33,7 +33,7 @@ from experiments.records import Phase
 from experiments.schedule import generator, spread
 from experiments.stimuli import Cut, StimulusNames
 from experiments.study import Study
-from lens_core.atlas import Atlas, LensError, Track, no_track
+from lens_core.atlas import LensError, Track, no_track
 
 USES: tuple[Phase, ...] = ("test", "catch", "practice")
 TASK = "binary_choice"
@@ -54,7 +54,7 @@ def choice_from_atlas(request: BuildRequest, track: Track = no_track) -> Study:
             "a binary_choice study needs stimuli: give --atlas ATLAS or --stimuli TABLE.csv"
         )
     design = design_from(request, BinaryChoiceDesign)
-    atlases = [Atlas.open(path) for path in request.atlases]
+    atlases = request.open_atlases()
     items = craft.read_items(
         atlases,
         view=design.view,
@@ -96,7 +96,7 @@ def choice_from_atlas(request: BuildRequest, track: Track = no_track) -> Study:
         request,
         BinaryChoiceConfig,
         design,
-        craft.atlas_source(atlases, notes),
+        craft.atlas_source(request, atlases, notes),
         [CONDITION],
         BINARY_CHOICE,
         plan_for([CONDITION]),

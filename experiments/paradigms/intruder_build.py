@@ -1,7 +1,8 @@
 """Intruder studies from an atlas, or from a table with one row a trial.
 
 Columns of the table: ``item``, ``crops`` (files, ``;``), ``intruder``. Optional: ``condition``,
-``use`` (``test``, ``catch`` or ``practice``), ``evidence`` (how clearly the intruder differs, in SDs, for simulated observers; default 2).
+``use`` (``test``, ``catch`` or ``practice``), ``evidence`` (how clearly the intruder differs, in
+SDs, for simulated observers; default 2).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from experiments.records import Phase
 from experiments.schedule import generator, shuffled, spread
 from experiments.stimuli import Cut, StimulusNames
 from experiments.study import Study
-from lens_core.atlas import Atlas, LensError, Track, no_track
+from lens_core.atlas import LensError, Track, no_track
 
 LABELS = {"concept": "Concept", "subconcept": "Sub-concept"}
 USES: tuple[Phase, ...] = ("test", "catch", "practice")
@@ -52,7 +53,7 @@ def intruder_from_atlas(request: BuildRequest, track: Track = no_track) -> Study
             "an intruder study needs stimuli: give --atlas ATLAS or --stimuli TABLE.csv"
         )
     design = design_from(request, IntruderDesign)
-    atlases = [Atlas.open(path) for path in request.atlases]
+    atlases = request.open_atlases()
     items = craft.read_items(
         atlases,
         view=design.view,
@@ -95,7 +96,7 @@ def intruder_from_atlas(request: BuildRequest, track: Track = no_track) -> Study
         request,
         IntruderConfig,
         design,
-        craft.atlas_source(atlases, [*notes, *pool.notes]),
+        craft.atlas_source(request, atlases, [*notes, *pool.notes]),
         conditions,
         INTRUDER,
         plan_for(conditions, reference="concept"),

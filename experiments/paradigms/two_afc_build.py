@@ -25,6 +25,7 @@ from experiments.paradigms.two_afc import Template, Use
 from experiments.paradigms.two_afc_config import TwoAfcDesign
 from experiments.paradigms.two_afc_files import design_from, make_config, write_study
 from experiments.schedule import generator, spread
+from experiments.selection import selected_of
 from experiments.stimuli import Cut, StimulusNames
 from experiments.study import Study
 from lens_core.atlas import Atlas, LensError, Track, no_track
@@ -71,7 +72,7 @@ def build_two_afc(request: BuildRequest, track: Track = no_track) -> Study:
     source = Source(
         kind="atlas",
         atlases=tuple(AtlasSource(hash=atlas.hash, title=atlas.title) for atlas in atlases),
-        selected=request.selection.describe(),
+        selected=selected_of(atlases),
         notes=tuple(notes),
     )
     config = make_config(request, design, source, conditions)
