@@ -96,7 +96,7 @@ def choice_from_atlas(request: BuildRequest, track: Track = no_track) -> Study:
         request,
         BinaryChoiceConfig,
         design,
-        craft.atlas_source(request, atlases, notes),
+        craft.atlas_source(atlases, notes),
         [CONDITION],
         BINARY_CHOICE,
         plan_for([CONDITION]),

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from experiments.candidates import Universe, View, draw_side, read_universes
 from experiments.design import AtlasSource, Source
 from experiments.selection import selected_of
-from experiments.paradigms.base import BuildRequest
 from experiments.stimuli import Cut, StimulusNames
 from lens_core.atlas import Atlas, LensError, Track
 
@@ -150,7 +149,7 @@ def source_of(item: Item, candidate: int) -> str:
     return item.universe.pool.pictures[candidate].source
 
 
-def atlas_source(request: BuildRequest, atlases: Sequence[Atlas], notes: Sequence[str]) -> Source:
+def atlas_source(atlases: Sequence[Atlas], notes: Sequence[str]) -> Source:
     """What the study says of where its stimuli come from."""
     told = tuple(AtlasSource(hash=atlas.hash, title=atlas.title) for atlas in atlases)
     return Source(kind="atlas", atlases=told, selected=selected_of(atlases), notes=tuple(notes))

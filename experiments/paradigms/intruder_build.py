@@ -96,7 +96,7 @@ def intruder_from_atlas(request: BuildRequest, track: Track = no_track) -> Study
         request,
         IntruderConfig,
         design,
-        craft.atlas_source(request, atlases, [*notes, *pool.notes]),
+        craft.atlas_source(atlases, [*notes, *pool.notes]),
         conditions,
         INTRUDER,
         plan_for(conditions, reference="concept"),
