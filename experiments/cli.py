@@ -145,7 +145,19 @@ def freeze(terminal: Terminal, study: Path, force: bool) -> None:
     show_default=True,
     help="Planted log odds of the other conditions minus the reference's (psychometric).",
 )
-@click.option("--server", help="Address of a running server to rehearse against.")
+@click.option(
+    "--server",
+    help="Address of a running server that has STUDY published: simulated people then go through "
+    "its real pages, marked as rehearsals that are never counted. --out is written from what they "
+    "sent, scored by STUDY; 'lens study export --include-previews' reads the same from the server.",
+)
+@click.option(
+    "--at-once",
+    default=4,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="People at the server at the same time.",
+)
 @click.option("--force", is_flag=True, help="Replace what is in the folder.")
 @click.pass_obj
 def simulate(
@@ -158,19 +170,25 @@ def simulate(
     accuracy: float,
     effect: float,
     server: str | None,
+    at_once: int,
     force: bool,
 ) -> None:
-    """Send simulated people through STUDY's own schedules and scoring."""
+    """Send simulated people through STUDY's own schedules and scoring.
+
+    Observers: psychometric (looks, and errs as people do), fatigued (does worse with every trial),
+    guesser, straight_liner, impatient (skips the instructions, answers before looking) and quitter
+    (leaves on the way). None of them knows the key.
+    """
     from experiments.observers import Psychometric, get_observer
     from experiments.simulate import simulate as run
     from experiments.study import Study
     from experiments.truth import calibrated, truth
 
-    if server is not None:
-        raise LensError(f"--server {server}: rehearsing over HTTP is not built yet; leave it out")
+    if server is not None and not server.startswith(("http://", "https://")):
+        raise LensError(f"--server {server}: give an address such as http://127.0.0.1:8000")
     if seed < 0:
         raise LensError(f"--seed {seed}: must be 0 or more")
-    opened = Study.open(study)
+    opened = Study.open(study, require_frozen=server is not None)
     kind = get_observer(observer)
     if not opened.frozen:
         terminal.note(f"note: {study} is not frozen; its data belong to no fixed study")
@@ -178,7 +196,22 @@ def simulate(
         kind = calibrated(opened, kind, accuracy, effect)
         planted = ", ".join(f"{k} {v:.3f}" for k, v in truth(opened, kind).accuracy.items())
         terminal.note(f"expected accuracy: {planted}")
-    run(opened, participants, kind, seed, out, terminal.track, force)
+    if server is None:
+        run(opened, participants, kind, seed, out, terminal.track, force)
+    else:
+        from experiments.rehearsal.people import rehearse
+
+        rehearse(
+            opened,
+            participants,
+            kind,
+            seed,
+            out,
+            server,
+            at_once=at_once,
+            track=terminal.track,
+            force=force,
+        )
     click.echo(f"{out}: {participants} simulated participants of {opened.name}")
 
 

@@ -9,6 +9,7 @@ from .base import Arrival, BadLaunch, CreditRefused, Ending, Recruiter
 from .lab import LabLink
 from .mturk import MTurk
 from .prolific import Prolific
+from .rehearsal import Rehearsal
 from .settings import StudySettings, settings_of
 from .signed import keys_from
 from .sona import Sona
@@ -43,6 +44,7 @@ class Recruiters:
     def __init__(self, config: ServerConfig) -> None:
         self.sona = Sona(config.sona_hosts)
         self._all: tuple[Recruiter, ...] = (
+            Rehearsal(),
             Prolific(keys_from(config.prolific_keys_url)),
             MTurk(),
             self.sona,
@@ -68,5 +70,5 @@ class Recruiters:
         return next((each for each in self._all if each.name == name), None)
 
     def names(self) -> tuple[str, ...]:
-        """All recruiters."""
-        return tuple(each.name for each in self._all)
+        """All recruiters of people."""
+        return tuple(each.name for each in self._all if not isinstance(each, Rehearsal))

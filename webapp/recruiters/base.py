@@ -29,12 +29,14 @@ class Arrival:
     details : further parameters of the link that are worth keeping.
     frame : where the recruiter shows the study in a frame of its own page first: ``preview`` before
         the person has accepted the work, ``accepted`` after.
+    rehearsal_seed : of the schedule of a simulated person, who is never counted; none for people.
     """
 
     source: str
     external_id: str | None = None
     details: Mapping[str, str] = field(default_factory=dict)
     frame: Literal["preview", "accepted"] | None = None
+    rehearsal_seed: int | None = None
 
 
 @dataclass(frozen=True)

@@ -97,13 +97,19 @@ def assign(
         public_id=secrets.token_urlsafe(16),
         participant_id=participant.id,
         number=1,
-        seed=secrets.randbits(62),
+        seed=_seed(participant),
         page_token=secrets.token_urlsafe(16),
         created_at=now,
     )
     db.add(session)
     db.flush()
     return session
+
+
+def _seed(participant: Participant) -> int:
+    """What the schedule is drawn from: chance, or what a simulated person came with."""
+    rehearsed = participant.source_details.get("rehearsal_seed") if participant.is_test else None
+    return secrets.randbits(62) if rehearsed is None else int(rehearsed)
 
 
 def release_expired(db: Session, study_id: int, now: datetime) -> int:
