@@ -8,19 +8,22 @@ by (``SELECT … FOR UPDATE``, which SQLite has no need of and leaves out).
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
 from sqlalchemy.orm import Session, sessionmaker
 
 from lens_core.atlas import LensError
 
 BUSY_TIMEOUT_MS = 20_000
+IDLE_S = 2.0
 _WRITES = "lens_writes"
+_IDLE_SINCE = "lens_idle_since"
 
 
 class Database:
@@ -47,7 +50,7 @@ class Database:
         if backend == "sqlite":
             self.engine = _sqlite_engine(url)
         elif backend == "postgresql":
-            self.engine = create_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
+            self.engine = _postgres_engine(url)
         else:
             raise LensError(f"DATABASE_URL names {backend}: SQLite and PostgreSQL are supported")
         self.backend = backend
@@ -78,6 +81,28 @@ def _keep_private(file: str | None) -> None:
         return
     with suppress(FileExistsError):
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def _postgres_engine(url: str) -> Engine:
+    engine = create_engine(url, pool_size=8, max_overflow=8)
+
+    # A connection is asked whether it lives where it has been idle, not before every request.
+    @event.listens_for(engine, "checkin")
+    def put_back(connection: Any, record: Any) -> None:
+        record.info[_IDLE_SINCE] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def take_out(connection: Any, record: Any, proxy: Any) -> None:
+        since = record.info.get(_IDLE_SINCE)
+        if since is not None and time.monotonic() - since > IDLE_S:
+            try:
+                alive = engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error:
+                alive = False
+            if not alive:
+                raise DisconnectionError  # the pool takes another one
+
+    return engine
 
 
 def _sqlite_engine(url: str) -> Engine:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify, url_for
-from flask_wtf.csrf import CSRFError
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from webapp.services.errors import Conflict, Missing, Refused, Unusable
+
+from .forgery import Forged
 
 
 class Ended(Refused):
@@ -49,8 +50,8 @@ def register_errors(api: Blueprint) -> None:
         page = url_for("participant.arrive", name=error.study)
         return fail(403, error.reason, redirect=page)
 
-    @api.errorhandler(CSRFError)
-    def forged(error: CSRFError) -> tuple[Response, int]:
+    @api.errorhandler(Forged)
+    def forged(error: Forged) -> tuple[Response, int]:
         return fail(400, "csrf")
 
     @api.errorhandler(HTTPException)

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-from sqlalchemy import Connection, Row, and_, bindparam, select, update
+from sqlalchemy import Connection, and_, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -123,9 +123,10 @@ def save(
     sitting = sitting_of(connection, public_id, access)
     # A second statement, since it sees what was committed while the first waited for the lock.
     given = {"session_id": sitting.id, "index": index}
-    place = connection.execute(_PLACE, given).first()
-    if place is None:
+    found = connection.execute(_PLACE, given).first()
+    if found is None:
         raise Missing("trial")
+    place = _Place(*tuple(found))
     study = shelf.open(sitting.study_hash, sitting.folder, sitting.study_name)
     trial = ScheduledTrial.from_dict(place.body)
     digest = answer.digest()
@@ -162,7 +163,22 @@ def save(
     return _told(study, trial, correct, tally, active=state == "active")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A trial of the schedule, the answer to it if there is one, and the trial after it."""
+
+    position: int
+    phase: str
+    attempt: int
+    block: int
+    body: dict[str, Any]
+    digest: str | None
+    trial_uuid: str | None
+    correct: int | None
+    following: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Tally:
     """The counters of a session."""
 
@@ -298,7 +314,7 @@ def _seen(connection: Connection, sitting: Sitting, lease: timedelta) -> None:
     connection.execute(_SEEN, {"participant_id": sitting.participant_id, **until})
 
 
-def _after_practice(db: Session, study: Study, sitting: Sitting, place: Row[Any]) -> str:
+def _after_practice(db: Session, study: Study, sitting: Sitting, place: _Place) -> str:
     """When the last practice trial of an attempt is answered: go on, repeat, or end the visit.
 
     Returns the participant's state.

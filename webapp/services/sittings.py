@@ -94,7 +94,7 @@ def sitting_of(
     row = connection.execute(_HOLD if hold else _LOOK, {"public_id": public_id}).first()
     if row is None:
         raise Missing("session")
-    sitting = Sitting(*row)
+    sitting = Sitting(*tuple(row))
     secret = access.get(sitting.study_name)
     if secret is None or not hmac.compare_digest(secret.encode(), sitting.access.encode()):
         raise Missing("session")
