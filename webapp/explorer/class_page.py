@@ -14,7 +14,7 @@ from lens_core.atlas import AtlasClass, ClassEntry, ClassInfo, ConceptInfo
 from . import tables
 from .book import AtlasBook, method_name, number, plain, synonyms, title, unit_word
 from .concept_views import concept_view, css_color
-from .figures import densest, fill_box, fit_to_box, push_apart
+from .figures import densest, fill_box, fit_to_box, push_apart, umap_columns, written
 from .image_page import image_numbers, surest
 from .links import Links, class_path, image_path, maps_path, table_path
 from .pages import (
@@ -65,7 +65,8 @@ def class_page(book: AtlasBook, class_id: int, links: Links, dictionary: str | N
     contributions = _optional_array(loaded, f"{chosen.id}/contributions")
     told = chosen.scope == "shared" and chosen.id == book.main.id
     top = _top_concepts(loaded, None if told else contributions)
-    points, marks, n_grey = _cluster(loaded.images, top, all_concepts)
+    points, marks = _cluster(loaded.images, top, all_concepts)
+    umap = umap_columns(loaded.images)
     before, after = book.neighbours(class_id)
     word = unit_word(chosen)
     return ClassPage(
@@ -99,7 +100,8 @@ def class_page(book: AtlasBook, class_id: int, links: Links, dictionary: str | N
         concepts=views,
         points=points,
         marks=marks,
-        n_grey=n_grey,
+        n_grey=sum(point.css == "c-none" for point in points),
+        umap="" if umap is None else written(fill_box(umap, *CLUSTER_BOX)),
         # Units are at right angles to one another: a map of them would show nothing.
         nodes=_proximity(concepts, views) if chosen.basis == "concepts" else (),
         shares=shares,
@@ -133,8 +135,10 @@ def _top_concepts(
 
 def _cluster(
     images: pd.DataFrame, top: NDArray[np.int64], concepts: tuple[ConceptInfo, ...]
-) -> tuple[tuple[PointView, ...], tuple[ClusterMark, ...], int]:
+) -> tuple[tuple[PointView, ...], tuple[ClusterMark, ...]]:
     xy = fill_box(images[["x", "y"]].to_numpy(dtype=np.float64), *CLUSTER_BOX)
+    umap = umap_columns(images)
+    other = None if umap is None else fill_box(umap, *CLUSTER_BOX)
     css = {concept.index: css_color(concept) for concept in concepts}
     points = tuple(
         PointView(round(float(x), 1), round(float(y), 1), css.get(int(t), "c-none"))
@@ -142,9 +146,9 @@ def _cluster(
     )
     marks = []
     for concept in concepts:
-        mine = xy[top == concept.index]
-        if css_color(concept) != "c-none" and len(mine) > 0:
-            x, y = densest(mine)
+        mine = top == concept.index
+        if css_color(concept) != "c-none" and mine.any():
+            x, y = densest(xy[mine])
             marks.append(
                 ClusterMark(
                     round(float(x), 1),
@@ -152,9 +156,10 @@ def _cluster(
                     css_color(concept),
                     number(concept),
                     concept.id,
+                    "" if other is None else written(densest(other[mine])),
                 )
             )
-    return points, tuple(marks), sum(point.css == "c-none" for point in points)
+    return points, tuple(marks)
 
 
 def _proximity(

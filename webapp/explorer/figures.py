@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -43,6 +44,18 @@ def fill_box(xy: Floats, width: float, height: float, pad: float) -> Floats:
     return np.column_stack(
         [pad + share[:, 0] * (width - 2 * pad), height - pad - share[:, 1] * (height - 2 * pad)]
     )
+
+
+def umap_columns(images: pd.DataFrame) -> Floats | None:
+    """Places (n, 2) by UMAP; None where the atlas holds none."""
+    if "umap_x" not in images or images.empty:
+        return None
+    return images[["umap_x", "umap_y"]].to_numpy(dtype=np.float64)
+
+
+def written(xy: Floats) -> str:
+    """Places as an attribute of a figure: ``x y x y …``, in its units."""
+    return " ".join(f"{value:.1f}".removesuffix(".0") for value in xy.ravel().tolist())
 
 
 def densest(xy: Floats, radius: float = 60.0) -> Floats:

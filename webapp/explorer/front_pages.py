@@ -11,7 +11,7 @@ from .concept_views import concept_view
 from .links import Links, class_path
 from .pages import ClassesPage, ClassTile, HomePage, Picture, WallItem
 from .search import search_classes
-from .shared_pages import class_map, concept_map
+from .shared_maps import shared_maps
 
 N_CURATED = 4
 N_FEATURED = 8
@@ -31,8 +31,7 @@ def home_page(book: AtlasBook, links: Links) -> HomePage:
         curated_cover=book.cover(entry, links),
         curated=tuple(concept_view(book, entry, concept, links) for concept in concepts),
         featured=tuple(_tile(book, e, links, best=True) for e in featured_classes(book)),
-        concept_map=concept_map(book, links),
-        class_map=class_map(book, links),
+        maps=shared_maps(book, links),
     )
 
 

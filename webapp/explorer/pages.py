@@ -129,6 +129,7 @@ class ClusterMark:
     css: str
     text: str
     concept: str
+    umap: str = ""
 
 
 @dataclass(frozen=True)
@@ -211,6 +212,7 @@ class ClassPage:
     points: tuple[PointView, ...]
     marks: tuple[ClusterMark, ...]
     n_grey: int
+    umap: str
     nodes: tuple[NodeView, ...]
     shares: tuple[ShareView, ...]
     share_zero: float
@@ -259,6 +261,28 @@ class MapDot:
 
 
 @dataclass(frozen=True)
+class AtlasMap:
+    """A map of all concepts or classes; `umap` is where its dots are in the other layout."""
+
+    dots: tuple[MapDot, ...]
+    umap: str
+
+
+@dataclass(frozen=True)
+class SharedMaps:
+    """The two maps of a shared dictionary, and the way to those of the others."""
+
+    dictionary: str
+    unit_word: str
+    method: str
+    layer: str
+    tabs: tuple[DictionaryTab, ...]
+    concepts: AtlasMap
+    classes: AtlasMap
+    faces: bool
+
+
+@dataclass(frozen=True)
 class StrongImage:
     """An image that has a shared concept strongly; `box` is the crop that has it most."""
 
@@ -286,6 +310,7 @@ class SharedConceptPage:
     classes: tuple[ClassShareView, ...]
     images: tuple[StrongImage, ...]
     maps: str
+    map: str
     previous: tuple[str, str] | None
     following: tuple[str, str] | None
 
@@ -301,8 +326,7 @@ class HomePage:
     curated_cover: Picture | None
     curated: tuple[ConceptView, ...]
     featured: tuple[ClassTile, ...]
-    concept_map: tuple[MapDot, ...] = ()
-    class_map: tuple[MapDot, ...] = ()
+    maps: SharedMaps | None = None
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,15 @@
-"""What a dictionary that all classes share adds: pages of its concepts, and maps of all."""
+"""What a dictionary that all classes share adds: pages of its concepts, and closest classes."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
-from lens_core.atlas import AtlasShared, DictionaryInfo, SharedConcept
+from lens_core.atlas import DictionaryInfo, SharedConcept
 
 from .book import AtlasBook, dictionary_of, method_name, plain, title, unit_word
 from .concept_views import class_shares
-from .figures import fill_box, push_apart
-from .links import Links, class_path, concept_maps_path, concept_path
+from .links import HOME, Links, class_path, concept_maps_path, concept_path, map_path
 from .maps import pack_shared
-from .pages import CloseClass, MapDot, Picture, SharedConceptPage, StrongImage
-
-MAP_BOX = (720.0, 460.0, 26.0)
-DOT_RADII = (3.5, 13.0)
-FACES = 60
-"""Classes up to which a map shows their pictures; above, dots that do not hide one another."""
-FACE_RADIUS = 26.0
+from .pages import CloseClass, Picture, SharedConceptPage, StrongImage
+from .shared_maps import other_maps
 
 
 def concept_page(book: AtlasBook, concept_id: str, links: Links) -> SharedConceptPage:
@@ -55,6 +46,7 @@ def concept_page(book: AtlasBook, concept_id: str, links: Links) -> SharedConcep
         classes=class_shares(book, concept.id, concept.classes, links),
         images=_strongest(book, concept, dictionary, links),
         maps=links.data(concept_maps_path(concept.id)),
+        map=links.page(map_path(dictionary.id) if dictionary.id in other_maps(book) else HOME),
         previous=_neighbour(book, info.concepts, place - 1, links),
         following=_neighbour(book, info.concepts, place + 1, links),
     )
@@ -83,83 +75,6 @@ def closest_classes(
             link = links.page(class_path(near, other))
             found.append(CloseClass(title(entry.name), cosine, link, book.cover(entry, links)))
     return tuple(found)
-
-
-def concept_map(book: AtlasBook, links: Links) -> tuple[MapDot, ...]:
-    """All concepts of the first shared dictionary; the more they matter anywhere, the larger."""
-    shared = _first(book)
-    if shared is None or not shared.info.concepts:
-        return ()
-    info = shared.info
-    most = np.array(
-        [max((c.importance for c in one.classes), default=0.0) for one in info.concepts]
-    )
-    least, largest = DOT_RADII
-    radii = least + (largest - least) * np.sqrt(most / (float(most.max()) or 1.0))
-    xy = _spread([concept.position for concept in info.concepts])
-    dots = []
-    for concept, (x, y), radius, importance in zip(info.concepts, xy, radii, most, strict=True):
-        picture = concept.visualization or (concept.crops[0].picture if concept.crops else "")
-        where = ""
-        if concept.classes:
-            name = title(book.atlas.entry(concept.classes[0].class_id).name)
-            where = f", most for {name}: {100 * importance:.0f}\u00a0% of its logit"
-        dots.append(
-            MapDot(
-                x=round(float(x), 1),
-                y=round(float(y), 1),
-                radius=round(float(radius), 1),
-                title=book.label(concept),
-                note=f"in {100 * concept.firing_rate:.1f}\u00a0% of all crops{where}",
-                link=links.page(concept_path(concept.id)),
-                picture=links.file(picture) if picture else "",
-            )
-        )
-    # Small ones last, so that they lie on top; the one that matters most is looked at first.
-    return tuple(sorted(dots, key=lambda dot: -dot.radius))
-
-
-def class_map(book: AtlasBook, links: Links) -> tuple[MapDot, ...]:
-    """All classes, those near one another that need the same concepts."""
-    shared = _first(book)
-    if shared is None:
-        return ()
-    places = shared.info.classes
-    faces = len(places) <= FACES
-    width, height, _ = MAP_BOX
-    xy = _spread([place.position for place in places], FACE_RADIUS if faces else MAP_BOX[2])
-    radius = FACE_RADIUS if faces else 5.0
-    if faces:
-        xy = push_apart(xy, np.full(len(xy), radius), width, height)
-    dots = []
-    for place, (x, y) in zip(places, xy, strict=True):
-        entry = book.atlas.entry(place.class_id)
-        cover = book.cover(entry, links)
-        near = ", ".join(title(book.atlas.entry(i).name) for i, _ in place.closest[:2])
-        dots.append(
-            MapDot(
-                x=round(float(x), 1),
-                y=round(float(y), 1),
-                radius=radius,
-                title=title(entry.name),
-                note=f"closest to {near}" if near else "",
-                link=links.page(class_path(entry.id)),
-                picture=cover.address if cover else "",
-            )
-        )
-    return tuple(dots)
-
-
-def _spread(positions: list[tuple[float, float]], pad: float = MAP_BOX[2]) -> NDArray[np.float64]:
-    width, height, _ = MAP_BOX
-    return fill_box(np.array(positions, dtype=np.float64).reshape(-1, 2), width, height, pad)
-
-
-def _first(book: AtlasBook) -> AtlasShared | None:
-    for dictionary in book.atlas.dictionaries:
-        if dictionary.scope == "shared":
-            return book.shared(dictionary.id)
-    return None
 
 
 def _place(concepts: tuple[SharedConcept, ...], concept_id: str) -> int:

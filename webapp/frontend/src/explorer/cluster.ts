@@ -1,96 +1,87 @@
-// The cluster graph: the nearest dot answers the pointer, arrow keys walk from dot to dot.
+// The cluster graph: pointing at a dot shows its image, a click keeps it, Enter opens its concept.
 
 import { imageAddress, percent, type ClassData, type ConceptData } from "./data";
 import { conceptColor, drawWhere, loadMaps } from "./maps";
-
-/** How far from a dot the pointer may be, in units of the figure. */
-const REACH = 18;
-
-export interface Point {
-  x: number;
-  y: number;
-}
-
-interface Dot extends Point {
-  element: SVGCircleElement;
-}
+import { Scatter } from "./scatter";
+import { remember, remembered } from "./state";
 
 export function startCluster(data: ClassData, open: (concept: string) => void): void {
   const svg = document.querySelector<SVGSVGElement>("#cluster");
   const preview = document.querySelector<HTMLElement>("[data-preview]");
   if (!svg || !preview) return;
-  const dots: Dot[] = [...svg.querySelectorAll<SVGCircleElement>(".points circle")].map((element) => ({
-    element,
-    x: Number(element.getAttribute("cx")),
-    y: Number(element.getAttribute("cy")),
-  }));
+  const dots = new Scatter(svg, "images");
   const byIndex = new Map(data.concepts.map((concept) => [concept.index, concept]));
   const conceptOf = (place: number): ConceptData | undefined => byIndex.get(data.top[place] ?? -1);
   let active = -1;
+  let pinned = -1;
   let homeOfFocus = 0;
 
   const activate = (place: number): void => {
     if (place === active) return;
-    dots[active]?.element.classList.remove("is-active");
+    dots.element(active)?.classList.remove("is-active");
     active = place;
-    const dot = dots[place];
+    const dot = dots.element(place);
     if (!dot) return;
-    dot.element.classList.add("is-active");
+    dot.classList.add("is-active");
     show(preview, data, place, conceptOf(place));
   };
-  const near = (event: PointerEvent | MouseEvent): number => {
-    const matrix = svg.getScreenCTM();
-    if (!matrix) return -1;
-    const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(matrix.inverse());
-    return nearest(dots, at.x, at.y, Math.max(REACH, 22 / matrix.a));
+  const pin = (place: number): void => {
+    dots.element(pinned)?.classList.remove("is-pinned");
+    pinned = place;
+    dots.element(place)?.classList.add("is-pinned");
+    remember("image", place < 0 ? null : String(place));
+    if (place >= 0) activate(place);
   };
   svg.addEventListener("pointermove", (event) => {
-    const place = near(event);
+    const place = dots.near(event);
     if (place >= 0) activate(place);
   });
+  svg.addEventListener("pointerleave", () => {
+    if (pinned >= 0) activate(pinned);
+  });
   svg.addEventListener("click", (event) => {
-    const place = near(event);
-    if (place < 0) return;
-    activate(place);
+    const place = dots.near(event);
+    pin(place);
     const concept = conceptOf(place);
     if (concept && event.detail > 1) open(concept.id);
   });
 
   const focusOn = (place: number): void => {
-    const before = dots[homeOfFocus]?.element;
-    before?.setAttribute("tabindex", "-1");
+    dots.element(homeOfFocus)?.setAttribute("tabindex", "-1");
     homeOfFocus = place;
-    const element = dots[place]?.element;
-    if (!element) return;
-    const concept = conceptOf(place);
-    element.setAttribute("tabindex", "0");
-    element.setAttribute("role", "button");
-    element.setAttribute("aria-label", `Image ${place}, ${describe(data, place, concept)}`);
+    const element = dots.element(place);
+    element?.setAttribute("tabindex", "0");
+    element?.setAttribute("role", "button");
+    element?.setAttribute("aria-label", `Image ${place}, ${describe(data, place, conceptOf(place))}`);
   };
   if (dots.length) focusOn(0);
   svg.addEventListener("focusin", (event) => {
-    const place = dots.findIndex((dot) => dot.element === event.target);
+    const place = dots.placeOf(event.target);
     if (place >= 0) activate(place);
   });
   svg.addEventListener("keydown", (event) => {
-    const here = dots[homeOfFocus];
-    if (!here) return;
-    const direction = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[
-      event.key
-    ];
-    if (direction) {
-      event.preventDefault();
-      const next = inDirection(dots, here, direction[0] ?? 0, direction[1] ?? 0);
-      if (next >= 0) {
-        focusOn(next);
-        dots[next]?.element.focus();
-      }
+    const next = dots.step(homeOfFocus, event.key);
+    if (event.key.startsWith("Arrow")) event.preventDefault();
+    if (next >= 0) {
+      focusOn(next);
+      dots.element(next)?.focus();
     } else if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
+      pin(homeOfFocus);
       const concept = conceptOf(homeOfFocus);
       if (concept) open(concept.id);
     }
   });
+
+  const fromAddress = (): void => {
+    const wanted = remembered("image");
+    const place = wanted === null ? -1 : Number(wanted);
+    if (!dots.element(place)) return;
+    focusOn(place);
+    pin(place);
+  };
+  window.addEventListener("popstate", fromAddress);
+  fromAddress();
 }
 
 /** Make the dots of one concept stand out, or all alike again. */
@@ -141,28 +132,4 @@ function show(
       canvas.hidden = preview.classList.contains("without-where");
     })
     .catch(() => undefined); // the picture alone is still right
-}
-
-export function nearest(dots: readonly Point[], x: number, y: number, reach: number): number {
-  let best = -1;
-  let bestDistance = reach;
-  dots.forEach((dot, place) => {
-    const distance = Math.hypot(dot.x - x, dot.y - y);
-    if (distance < bestDistance) [best, bestDistance] = [place, distance];
-  });
-  return best;
-}
-
-/** The dot that lies furthest in a direction's favour: near, and little to the side. */
-export function inDirection(dots: readonly Point[], from: Point, dx: number, dy: number): number {
-  let best = -1;
-  let bestCost = Infinity;
-  dots.forEach((dot, place) => {
-    const along = (dot.x - from.x) * dx + (dot.y - from.y) * dy;
-    const aside = Math.abs((dot.x - from.x) * dy + (dot.y - from.y) * dx);
-    if (dot === from || along <= 0.5 || aside > 3 * along) return;
-    const cost = along + 2.5 * aside;
-    if (cost < bestCost) [best, bestCost] = [place, cost];
-  });
-  return best;
 }

@@ -21,7 +21,8 @@ export function startDownloads(): void {
         save(new Blob([await standalone(svg)], { type: "image/svg+xml" }), `${name}.svg`);
       }),
       button("PNG", `Save the figure as PNG`, async () => {
-        save(await raster(await standalone(svg), svg), `${name}.png`);
+        const { width, height } = svg.viewBox.baseVal;
+        save(await raster(await standalone(svg), width, height), `${name}.png`);
       }),
     );
     figure.append(bar);
@@ -83,15 +84,16 @@ async function dataAddress(address: string): Promise<string> {
   });
 }
 
-async function raster(text: string, svg: SVGSVGElement): Promise<Blob> {
+/** A figure of that size as a picture with finer pixels. */
+export async function raster(text: string, width: number, height: number): Promise<Blob> {
   const address = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
   try {
     const image = new Image();
     image.src = address;
     await image.decode();
     const canvas = document.createElement("canvas");
-    canvas.width = svg.viewBox.baseVal.width * PNG_SCALE;
-    canvas.height = svg.viewBox.baseVal.height * PNG_SCALE;
+    canvas.width = width * PNG_SCALE;
+    canvas.height = height * PNG_SCALE;
     canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
     return await new Promise((resolve, reject) => {
       canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("no picture"))));
@@ -101,7 +103,8 @@ async function raster(text: string, svg: SVGSVGElement): Promise<Blob> {
   }
 }
 
-function save(blob: Blob, name: string): void {
+/** Hand a file to the browser's downloads. */
+export function save(blob: Blob, name: string): void {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = name;

@@ -1,16 +1,20 @@
 // Entry of the explorer's pages. They are readable without it; this adds what answers a pointer.
 
 import { startChoose } from "./choose";
+import { startAtlasMaps } from "./atlasmap";
 import { startCluster } from "./cluster";
 import { startConcepts } from "./concepts";
 import { readClassData } from "./data";
 import { startDownloads } from "./download";
 import { startCropPage, startDrop } from "./drop";
 import { startLike } from "./like";
+import { startScatters } from "./scatter";
 import { filterList, startRandom, startSearch } from "./search";
-import { startAtlasMaps, startImageMaps, startStrongImages } from "./shared";
+import { startImageMaps, startStrongImages } from "./shared";
 import { readSite } from "./site";
 import { startSteering } from "./steering";
+import { startTables } from "./tables";
+import { startWaterfall } from "./waterfall";
 
 document.documentElement.classList.add("js");
 const site = readSite();
@@ -26,9 +30,12 @@ if (data) {
   startSteering(data);
 }
 startAtlasMaps();
+startScatters();
 startStrongImages();
 startImageMaps();
+startWaterfall();
 startDownloads();
 startDrop();
 startCropPage();
 startLike();
+startTables();

@@ -1,6 +1,10 @@
 // The slider under a concept's dose–response curve: it moves a dot along the curve and reads it out.
 
+import { bisector } from "d3-array";
+import { scaleLinear } from "d3-scale";
+import { pointer } from "d3-selection";
 import { percent, type ClassData } from "./data";
+import { remember, remembered } from "./state";
 
 export interface Curve {
   logit: number[];
@@ -16,14 +20,15 @@ export interface SteeringData {
   concepts: Record<string, Curve>;
 }
 
+const nextDose = bisector((dose: number) => dose).left;
+
 /** A curve's value between the doses at which it was recorded, on the straight line that is drawn. */
 export function between(doses: readonly number[], values: readonly number[], dose: number): number {
-  const after = doses.findIndex((recorded) => recorded >= dose);
-  if (after < 0) return values.at(-1) ?? NaN;
-  const [right, rightDose] = [values[after] ?? NaN, doses[after] ?? NaN];
-  if (after === 0) return right;
-  const [left, leftDose] = [values[after - 1] ?? NaN, doses[after - 1] ?? NaN];
-  return left + ((right - left) * (dose - leftDose)) / (rightDose - leftDose);
+  const last = doses.length - 1;
+  const after = Math.min(Math.max(nextDose(doses, dose), 1), last);
+  const ends = [doses[after - 1] ?? NaN, doses[after] ?? NaN];
+  const reached = [values[after - 1] ?? NaN, values[after] ?? NaN];
+  return last < 1 ? (values[0] ?? NaN) : scaleLinear(ends, reached).clamp(true)(dose);
 }
 
 /** What has broken at this dose, in words. */
@@ -41,16 +46,45 @@ export function broken(curve: Curve, dose: number): string {
 export function startSteering(data: ClassData): void {
   const steering = data.steering;
   if (!steering) return;
+  const [kept, keptDose] = (remembered("dose") ?? "").split(":");
   document.querySelectorAll<HTMLElement>("[data-steering]").forEach((box) => {
-    const curve = steering.concepts[box.dataset["steering"] ?? ""];
+    const concept = box.dataset["steering"] ?? "";
+    const curve = steering.concepts[concept];
     const slider = box.querySelector<HTMLInputElement>("[data-dose]");
-    if (!curve || !slider) return;
+    const svg = box.querySelector<SVGSVGElement>("svg.dose");
+    if (!curve || !slider || !svg) return;
     const show = (): void => update(box, slider, steering.doses, curve);
+    const keep = (): void =>
+      remember("dose", Number(slider.value) ? `${concept}:${slider.value}` : null);
     slider.hidden = false;
-    slider.value = "0"; // browsers remember where it stood
+    slider.value = concept === kept ? (keptDose ?? "0") : "0"; // browsers remember where it stood
     slider.addEventListener("input", show);
+    slider.addEventListener("change", keep);
+    pullAlong(svg, slider, show, keep);
     show();
   });
+}
+
+/** The curve itself can be pulled along, too. */
+function pullAlong(
+  svg: SVGSVGElement,
+  slider: HTMLInputElement,
+  show: () => void,
+  keep: () => void,
+): void {
+  const pull = (event: PointerEvent): void => {
+    slider.value = String(across(slider).invert(pointer(event, svg)[0])); // rounds to its steps
+    show();
+  };
+  svg.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    svg.setPointerCapture(event.pointerId);
+    pull(event);
+  });
+  svg.addEventListener("pointermove", (event) => {
+    if (svg.hasPointerCapture(event.pointerId)) pull(event);
+  });
+  svg.addEventListener("pointerup", keep);
 }
 
 function update(box: HTMLElement, slider: HTMLInputElement, doses: number[], curve: Curve): void {
@@ -70,48 +104,30 @@ function update(box: HTMLElement, slider: HTMLInputElement, doses: number[], cur
   write("state", state);
   const told = [`logit ${logit}`, `probability ${percent(probability)}`, `${changed} changed`];
   slider.setAttribute("aria-valuetext", `dose ${number(dose, 2)}: ${told.join(", ")}`);
-  move(box, slider, dose, (path) => pathAt(box, path, dose, slider));
+  move(box, across(slider)(dose));
 }
 
 /** The dots follow the curves that the page has drawn. */
-function move(
-  box: HTMLElement,
-  slider: HTMLInputElement,
-  dose: number,
-  at: (path: string) => number | null,
-): void {
-  const x = place(slider, dose);
+function move(box: HTMLElement, x: number): void {
   const line = box.querySelector(".dose-now");
   line?.setAttribute("x1", x.toFixed(1));
   line?.setAttribute("x2", x.toFixed(1));
   for (const name of ["logit", "probability"]) {
+    const points = (box.querySelector(`.dose-${name}`)?.getAttribute("d") ?? "").slice(1).split("L");
+    const xy = points.map((point) => point.split(" ").map(Number));
+    const y = between(xy.map(([at = NaN]) => at), xy.map(([, at = NaN]) => at), x);
     const dot = box.querySelector(`[data-now="${name}"]`);
-    const y = at(name);
     dot?.setAttribute("cx", x.toFixed(1));
-    if (y !== null) dot?.setAttribute("cy", y.toFixed(1));
+    if (Number.isFinite(y)) dot?.setAttribute("cy", y.toFixed(1));
   }
 }
 
 /** Sides of the plot, as webapp/explorer/steering.py has them. */
-const LEFT = 52;
-const RIGHT = 624;
+const SIDES = [52, 624] as const;
 
-function place(slider: HTMLInputElement, dose: number): number {
-  const [low, high] = [Number(slider.min), Number(slider.max)];
-  return LEFT + ((dose - low) / (high - low)) * (RIGHT - LEFT);
-}
-
-function pathAt(
-  box: HTMLElement,
-  name: string,
-  dose: number,
-  slider: HTMLInputElement,
-): number | null {
-  const points = box.querySelector(`.dose-${name}`)?.getAttribute("d")?.slice(1).split("L");
-  if (!points) return null;
-  const xy = points.map((point) => point.split(" ").map(Number));
-  const [xs, ys] = [xy.map(([x]) => x ?? NaN), xy.map(([, y]) => y ?? NaN)];
-  return between(xs, ys, place(slider, dose));
+/** From a dose to its place in the figure, and back. */
+function across(slider: HTMLInputElement): ReturnType<typeof scaleLinear<number, number>> {
+  return scaleLinear([Number(slider.min), Number(slider.max)], SIDES).clamp(true);
 }
 
 function number(value: number, digits: number): string {
