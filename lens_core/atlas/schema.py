@@ -11,7 +11,7 @@ Layout of the folder, format version 2::
                                             cosine
     classes/00310/class.json                ClassInfo
     classes/00310/images.parquet            image file split predicted probability logit
-                                            top_concept x y picture
+                                            top_concept x y [umap_x umap_y] picture
     classes/00310/crops.parquet             crop image x0 y0 x1 y1
     classes/00310/arrays.safetensors        for each dictionary D:
                                             D/dictionary (r, d)  D/crop_values (n_crops, r)
@@ -35,7 +35,8 @@ Layout of the folder, format version 2::
 Crop boxes are fractions of the model's view, which is what the stored picture shows. ``split`` is
 ``fit`` for images that dictionaries were fitted on and ``held_out`` for the others. A hyperplane
 is the class's row of a linear head, in the space of D; other heads have none, nor have atlases of
-earlier versions.
+earlier versions. Places in two dimensions are t-SNE's; beside them stand UMAP's where there are
+enough points, but in atlases of earlier versions.
 
 A shared dictionary D (scope ``shared``) has files of its own. A class shows its most important rows
 of it; its arrays hold these rows alone, so that ``ConceptInfo.index`` counts within the class as
@@ -308,6 +309,7 @@ class SharedConcept(Frozen):
     row: int
     firing_rate: float = Field(description="share of all crops that have it")
     position: tuple[float, float]
+    umap: tuple[float, float] | None = None
     classes: tuple[ClassShare, ...] = Field(description="where it matters most, strongest first")
     crops: tuple[CropPlace, ...] = Field(description="its strongest crops in all classes")
     visualization: str | None = Field(default=None, description="picture, relative to the atlas")
@@ -318,6 +320,7 @@ class ClassPlace(Frozen):
 
     class_id: int
     position: tuple[float, float]
+    umap: tuple[float, float] | None = None
     closest: tuple[tuple[int, float], ...] = Field(
         description="classes with the most similar importances, with the cosine"
     )

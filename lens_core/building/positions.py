@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lens_core.building.umap import umap
+
 Points = NDArray[np.float64]
+
+LEAST_UMAP = 30
+"""Points from which on two sets of neighbours can differ."""
 
 
 def image_positions(contributions: NDArray[np.floating], seed: int) -> Points:
@@ -22,6 +27,14 @@ def image_positions(contributions: NDArray[np.floating], seed: int) -> Points:
     # One thread: sums of several come out in another order each time.
     layout = TSNE(perplexity=perplexity, init=_start(values), random_state=seed, n_jobs=1)
     return np.asarray(layout.fit_transform(values), dtype=np.float64)
+
+
+def umap_positions(contributions: NDArray[np.floating], seed: int) -> Points | None:
+    """UMAP of the same (n, r), seeded: (n, 2); None of fewer than `LEAST_UMAP` points."""
+    values = np.asarray(contributions, dtype=np.float64)
+    if len(values) < LEAST_UMAP or np.ptp(values, axis=0).max(initial=0.0) == 0.0:
+        return None
+    return umap(values, _principal(values), seed)
 
 
 def concept_positions(dictionary: NDArray[np.floating]) -> Points:

@@ -27,7 +27,7 @@ from lens_core.atlas import (
 from lens_core.atlas.files import pretty_json
 from lens_core.building.one_class import Plan
 from lens_core.building.portraits import maco_settings
-from lens_core.building.positions import image_positions
+from lens_core.building.positions import image_positions, umap_positions
 from lens_core.building.settings import BuildSettings
 from lens_core.building.shared_class import row_names
 from lens_core.building.shared_fit import folder_of
@@ -101,12 +101,14 @@ def _close(
     strongest = _strongest(info, ids, found, per_image, writer, track)
     rates = found.firing / max(n_crops, 1)
     places = image_positions(_unit(rows), settings.seed)
+    umap = _pairs(umap_positions(_unit(rows), settings.seed), len(rows))
     concepts = tuple(
         SharedConcept(
             id=name,
             row=int(row),
             firing_rate=float(rates[row]),
             position=(float(places[i, 0]), float(places[i, 1])),
+            umap=umap[i],
             classes=_classes_of(found, int(row), ids),
             crops=strongest.get(int(row), ()),
             visualization=looks.get(name),
@@ -299,6 +301,7 @@ def _classes_of(found: _Found, row: int, ids: Sequence[int]) -> tuple[ClassShare
 def _class_places(importances: Array, ids: Sequence[int], seed: int) -> tuple[ClassPlace, ...]:
     unit = _unit(importances)
     at = image_positions(unit, seed)
+    umap = _pairs(umap_positions(unit, seed), len(unit))
     places = []
     for place, class_id in enumerate(ids):
         cosines = unit @ unit[place]
@@ -307,10 +310,17 @@ def _class_places(importances: Array, ids: Sequence[int], seed: int) -> tuple[Cl
             ClassPlace(
                 class_id=class_id,
                 position=(float(at[place, 0]), float(at[place, 1])),
+                umap=umap[place],
                 closest=tuple((ids[i], float(cosines[i])) for i in order),
             )
         )
     return tuple(places)
+
+
+def _pairs(places: Array | None, n: int) -> list[tuple[float, float] | None]:
+    if places is None:
+        return [None] * n
+    return [(float(x), float(y)) for x, y in places]
 
 
 def _unit(rows: Array) -> Array:

@@ -17,7 +17,7 @@ from lens_core.building.attributions import Attributed
 from lens_core.building.collect import ClassImages
 from lens_core.building.explain import Explained
 from lens_core.building.measure import Measured
-from lens_core.building.positions import concept_positions, image_positions
+from lens_core.building.positions import concept_positions, image_positions, umap_positions
 from lens_core.building.settings import BuildSettings
 from lens_core.classifier import Classifier
 from lens_core.images import ClassFolder
@@ -105,7 +105,9 @@ def _image_table(
 ) -> pd.DataFrame:
     used = images.used
     counted = main.contributions if main.shared is None else main.shared.contributions
-    places = image_positions(_shares(counted, images), settings.seed)
+    shares = _shares(counted, images)
+    places = image_positions(shares, settings.seed)
+    umap = umap_positions(shares, settings.seed)
     files = [file for file, mine in zip(images.files, used.tolist(), strict=True) if mine]
     return pd.DataFrame(
         {
@@ -118,6 +120,7 @@ def _image_table(
             "top_concept": main.summaries.top[used].numpy(),
             "x": places[:, 0],
             "y": places[:, 1],
+            **({} if umap is None else {"umap_x": umap[:, 0], "umap_y": umap[:, 1]}),
             "picture": list(names),
         }
     )
