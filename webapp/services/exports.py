@@ -189,7 +189,8 @@ def trial_row(
         "participant": person.public_id,
         "study": study.name,
         "study_hash": study.hash,
-        "session": session,
+        # A visit may have sessions of its own schedule; one that is begun anew counts on.
+        "session": trial.session + session - 1,
         "response": response.response,
         "correct": response.correct,
         "rt_ms": response.rt_ms,

@@ -49,6 +49,7 @@ export interface SessionReply {
   total: number;
   page_token?: string;
   trials: PublicTrial[];
+  bundles?: string[];
   settings?: Partial<Settings>;
   answered?: number;
   n_blocks?: number;

@@ -1,6 +1,7 @@
 // Fetches and decodes the pictures of a block before its first trial.
 
 import { type Backoff } from "./backoff";
+import { nameIn, unpack } from "./bundles";
 
 export const AT_ONCE = 6;
 export const TRIES = 4;
@@ -56,23 +57,68 @@ export async function preload(
   return failed;
 }
 
+const BUNDLE_TIMEOUT_MS = 60_000;
+
 /** Loaded pictures, held so that showing them again needs no network. */
 export class Pictures {
   private readonly held = new Map<string, HTMLImageElement>();
 
   readonly load: LoadPicture = async (url) => {
-    if (this.held.has(url)) return;
-    const image = new Image();
-    image.src = url;
-    await image.decode();
-    this.held.set(url, image);
+    if (!this.held.has(url)) this.held.set(url, await decoded(url));
   };
+
+  /** Load a bundle and hold those of its pictures whose addresses are wanted. */
+  async loadBundle(bundle: string, wanted: readonly string[]): Promise<void> {
+    const reply = await fetch(bundle, {
+      credentials: "same-origin",
+      signal: AbortSignal.timeout(BUNDLE_TIMEOUT_MS),
+    });
+    if (!reply.ok) throw new Error(`status ${reply.status}`);
+    const pictures = unpack(await reply.arrayBuffer());
+    for (const url of wanted) {
+      const picture = pictures.get(nameIn(url));
+      if (!picture || this.held.has(url)) continue;
+      const address = URL.createObjectURL(picture);
+      this.held.set(url, await decoded(address));
+    }
+  }
+
+  has(url: string): boolean {
+    return this.held.has(url);
+  }
+
+  /** Where a picture is now: in the browser's memory, if it came in a bundle. */
+  readonly address = (url: string): string => this.held.get(url)?.src ?? url;
 
   /** Let go of everything but the given addresses. */
   keep(urls: Iterable<string>): void {
     const wanted = new Set(urls);
-    for (const url of this.held.keys()) if (!wanted.has(url)) this.held.delete(url);
+    for (const [url, image] of this.held) {
+      if (wanted.has(url)) continue;
+      this.held.delete(url);
+      if (image.src.startsWith("blob:")) URL.revokeObjectURL(image.src);
+    }
   }
+}
+
+async function decoded(address: string): Promise<HTMLImageElement> {
+  const image = new Image();
+  image.src = address;
+  await image.decode();
+  return image;
+}
+
+/** A trial with every picture's address replaced by where the picture is. */
+export function located<T>(value: T, address: (url: string) => string): T;
+export function located(value: unknown, address: (url: string) => string): unknown {
+  if (typeof value === "string") return pictureUrls(value).length > 0 ? address(value) : value;
+  if (Array.isArray(value)) return value.map((each) => located(each as unknown, address));
+  if (typeof value === "object" && value !== null) {
+    return Object.fromEntries(
+      Object.entries(value).map(([name, each]) => [name, located(each as unknown, address)]),
+    );
+  }
+  return value;
 }
 
 /** Every picture address in a trial: strings that end like one, wherever they stand. */

@@ -46,6 +46,8 @@ export class TaskSession {
   score: Score | null = null;
   /** The server says that nothing is left to answer. */
   done = false;
+  /** Where the pictures of the loaded block are, many in one file. */
+  bundles: readonly string[] = [];
   private trials: PublicTrial[] = [];
   private next: number | null = null;
   private environment: Environment | null = null;
@@ -83,6 +85,7 @@ export class TaskSession {
     this.settings = { ...DEFAULT_SETTINGS, ...state.settings };
     this.total = state.total;
     this.trials = state.trials;
+    this.bundles = state.bundles ?? [];
     this.next = state.next;
     this.nBlocks = state.n_blocks ?? null;
     this.score = state.score ?? this.score;

@@ -6,7 +6,7 @@ import { untilNextTry } from "./backoff";
 import { byId } from "./dom";
 import { type Frame } from "./frame";
 import { GatePlugin, type GateText } from "./plugins/gate";
-import { Pictures, pictureUrls, preload } from "./preload";
+import { located, Pictures, pictureUrls, preload } from "./preload";
 import { type Answer, type Committed, type TaskSession } from "./session";
 import { TASKS } from "./tasks";
 import { gateText, PICTURES_MISSING } from "./words";
@@ -67,7 +67,8 @@ class Run {
   parametersOf(declared: object): Record<string, () => unknown> {
     const value = (name: string) => () => {
       const trial = this.parts.session.current;
-      return trial ? TASKS[trial.kind]?.parameters(trial)[name] : undefined;
+      if (!trial) return undefined;
+      return TASKS[trial.kind]?.parameters(located(trial, this.pictures.address))[name];
     };
     return Object.fromEntries(Object.keys(declared).map((name) => [name, value(name)]));
   }
@@ -126,7 +127,11 @@ class Run {
     say: (text: string) => void,
   ): Promise<void> {
     this.pictures.keep(urls);
-    let missing = await preload(urls, this.pictures.load, untilNextTry, this.hooks(progress));
+    const load = (bundle: string): Promise<void> => this.pictures.loadBundle(bundle, urls);
+    await preload(this.parts.session.bundles, load, untilNextTry, this.hooks(progress));
+    // What a bundle could not bring comes one by one.
+    const left = urls.filter((url) => !this.pictures.has(url));
+    let missing = await preload(left, this.pictures.load, untilNextTry, this.hooks(progress));
     while (missing.length > 0) {
       say(PICTURES_MISSING);
       missing = await preload(missing, this.pictures.load, untilNextTry, this.hooks());

@@ -115,8 +115,10 @@ export class Rating extends Buttons {
     const keys = optionKeys(wanted.points);
     const points = Array.from({ length: wanted.points }, (_, i) => {
       const end = i === 0 ? wanted.low : i === wanted.points - 1 ? wanted.high : "";
-      const heard = end === "" ? null : element("span", { class: "only-heard" }, `, ${end}`);
-      return this.make("point", keys[i], element("b", {}, String(i + 1)), heard);
+      const name = end === "" ? `${i + 1}, key ` : `${i + 1}, ${end}, key `;
+      const heard = element("span", { class: "only-heard" }, name);
+      // The key is the number of the point, so it is shown once.
+      return this.make("point", keys[i], heard);
     });
     this.root = element(
       "div",
