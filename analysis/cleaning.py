@@ -18,9 +18,11 @@ NUMERIC = frozenset(
     if column.kind in ("integer", "number")
 )
 TRUE_WORDS = {"1": 1.0, "1.0": 1.0, "true": 1.0, "yes": 1.0}
-CHOICE = ("first", "second", "response")
-"""Columns of choices that are neither right nor wrong."""
 FALSE_WORDS = {"0": 0.0, "0.0": 0.0, "false": 0.0, "no": 0.0}
+UNSCORED = (("first", "second", "response"), ("word", "response"), ("rating",), ("clicks",))
+"""Columns of answers that are neither right nor wrong, each set enough by itself."""
+ANSWERS = ("response", "rating", "clicks")
+"""Columns that hold the answer itself."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,10 @@ def clean_trials(frame: pd.DataFrame) -> Cleaned:
 
 
 def answered(trials: pd.DataFrame) -> pd.Series:
-    """Rows with an answer: one that is right or wrong, or a choice where nothing is either."""
-    if trials["correct"].isna().all() and set(CHOICE) <= set(trials.columns):
-        return trials["response"].notna()
+    """Rows with an answer: one that is right or wrong, or any where no answer is either."""
+    given = [name for name in ANSWERS if name in trials]
+    if trials["correct"].isna().all() and given:
+        return trials[given].notna().any(axis=1)
     return trials["correct"].notna()
 
 
@@ -125,10 +128,10 @@ def clean_participants(
 
 def _correct(trials: pd.DataFrame, notes: list[str]) -> pd.Series:
     if "correct" not in trials:
-        if set(CHOICE) <= set(trials.columns):
+        if any(set(names) <= set(trials.columns) for names in UNSCORED):
             notes.append(
-                "No column 'correct', but choices between two: there are no right answers, so "
-                "accuracy is not asked."
+                "No column 'correct', but answers that are neither right nor wrong: accuracy is "
+                "not asked."
             )
             return pd.Series(float("nan"), index=trials.index)
         if not {"response", "correct_response"} <= set(trials.columns):

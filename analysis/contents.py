@@ -1,4 +1,4 @@
-"""What ``results.json`` says of the data, the plan, the design and the comparisons."""
+"""What ``results.json`` says of each part of an analysis, as lists, dictionaries and numbers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.accuracy import Accuracy
+from analysis.concepts import KEYS
 from analysis.dataset import Dataset
-from analysis.differences import ONE_WAY, TWO_WAY, Differences
+from analysis.differences import METHODS, ONE_WAY, TWO_WAY, Differences
+from analysis.exclusions import Exclusions
+from analysis.multiverse import Multiverse
+from analysis.programmes.base import Programme
+from analysis.psychometric import Psychometric
+from analysis.response_times import ResponseTimes
+from analysis.simulated_coverage import Seen
 
 PERSON = "participant"
+CONFIRMATORY, EXPLORATORY = "confirmatory", "exploratory"
 
 
 def plain(value: Any) -> Any:
@@ -43,7 +52,9 @@ def comparison_rows(
     return list(rows)
 
 
-def dataset_content(data: Dataset, test: pd.DataFrame, unanswered: int) -> dict[str, Any]:
+def dataset_content(
+    data: Dataset, n_answers: int, unanswered: int, *, scored: bool
+) -> dict[str, Any]:
     phases = data.trials["phase"].value_counts().sort_index()
     return {
         "name": data.name,
@@ -56,7 +67,8 @@ def dataset_content(data: Dataset, test: pd.DataFrame, unanswered: int) -> dict[
         "rows_repeated": data.repeated,
         "rows_by_phase": {str(name): int(count) for name, count in phases.items()},
         "n_unanswered": unanswered,
-        "n_answers": len(test),
+        "n_answers": n_answers,
+        "scored": scored,
         "files": dict(data.files),
     }
 
@@ -90,4 +102,116 @@ def design_content(
         "answers_median": float(per_person.median()) if len(per_person) else None,
         "answers_min": int(per_person.min()) if len(per_person) else None,
         "answers_max": int(per_person.max()) if len(per_person) else None,
+    }
+
+
+def exclusions_content(exclusions: Exclusions) -> dict[str, Any]:
+    return {
+        "method": "criteria of the study file in order; the first that is not met counts",
+        "flow": exclusions.flow,
+        "criteria": exclusions.criteria,
+        "n_arrived": len(exclusions.decisions),
+        "n_analysed": len(exclusions.included),
+    }
+
+
+def accuracy_content(accuracy: Accuracy | None, seen: Seen | None) -> dict[str, Any] | None:
+    if accuracy is None:
+        return None
+    return {
+        "status": EXPLORATORY,
+        "method": "mean of participants' accuracies with Student's t interval; bootstrap over "
+        "participants and Wilson's interval on n / design effect beside it",
+        "new_stimuli_method": METHODS[TWO_WAY],
+        "conditions": accuracy.table,
+        "simulated": None if seen is None else seen.content(),
+    }
+
+
+def differences_content(
+    differences: Differences | None,
+    everyone: Differences | None,
+    data: Dataset,
+    seen: Seen | None,
+) -> dict[str, Any] | None:
+    """The comparisons; warnings of the simulations stand with those of the data."""
+    if differences is None:
+        return None
+    plan = data.plan
+    return {
+        "status": CONFIRMATORY if plan.confirmatory else EXPLORATORY,
+        "method": METHODS[str(differences.table["method"].iloc[0])],
+        "methods": METHODS,
+        "correction": "Holm" if plan.correction != "none" else "none",
+        "reference": differences.reference,
+        "comparisons": comparison_rows(differences, plan.alpha, plan.correction),
+        "overall": differences.overall,
+        "everyone": None if everyone is None else everyone.primary(),
+        "simulated": None if seen is None else seen.content(),
+        "warnings": [*differences.warnings, *(() if seen is None else seen.warnings)],
+    }
+
+
+def times_content(times: ResponseTimes | None) -> dict[str, Any] | None:
+    if times is None:
+        return None
+    return {
+        "status": EXPLORATORY,
+        "method": "means of participants' mean log response times with Student's t interval, "
+        "as geometric means; quantiles of each participant, averaged",
+        "conditions": times.table,
+        "comparisons": times.differences,
+        "notes": list(times.notes),
+    }
+
+
+def psychometric_content(found: Psychometric | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "status": EXPLORATORY,
+        "method": "maximum likelihood, intervals clustered by participant; guess rate fixed "
+        "at chance",
+        "link": found.link,
+        "parameters": found.table,
+        "log_likelihood": found.log_likelihood,
+        "n": found.n,
+        "n_participants": found.n_participants,
+    }
+
+
+def programme_content(
+    programme: Programme | None, recognised_by: str, declared_section: str
+) -> dict[str, Any] | None:
+    if programme is None:
+        return None
+    return {
+        "status": EXPLORATORY,
+        "recognised_by": recognised_by,
+        "declared_section": declared_section,
+        **programme.content(),
+    }
+
+
+def multiverse_content(found: Multiverse | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "status": EXPLORATORY,
+        "method": "the confirmatory comparison with the criteria as declared, without each of "
+        "them, in every subset, and moved to where they exclude the worst tenth or quarter",
+        "summary": found.summary,
+        "universes": found.table,
+        "notes": list(found.notes),
+    }
+
+
+def concepts_content(concepts: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "concepts": concepts[[*KEYS, "score", "n"]],
+        "concept_scores": {
+            "status": EXPLORATORY,
+            "method": "share of right answers; Wilson's interval with one answer a person",
+            "rows": concepts,
+        },
     }

@@ -133,7 +133,7 @@ def _few_items(answers: pd.DataFrame, names: Sequence[str], item: str) -> list[s
         return []
     return [
         f"Fewer than {FEW_ITEMS} items in a condition ({', '.join(few)}): conclusions about other "
-        "stimuli are weak and the test may claim too often; use more items."
+        "stimuli hang on very few of them; use more items."
     ]
 
 

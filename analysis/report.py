@@ -75,9 +75,26 @@ def _environment() -> Environment:
     environment.filters.update(FILTERS)
     environment.filters["sentence"] = _sentence
     environment.globals.update(
-        between=between, points=points, cell=cell, say=say, most_rows=MOST_ROWS
+        between=between,
+        points=points,
+        cell=cell,
+        say=say,
+        headline=headline,
+        most_rows=MOST_ROWS,
     )
     return environment
+
+
+def headline(programme: Mapping[str, Any], labels: Mapping[str, str]) -> str:
+    """What the sections of a programme say in sentences, one after the other."""
+    said = (
+        say(section["sentence"], row, labels).strip()
+        for section in programme["sections"]
+        if section["sentence"]
+        for row in section["rows"]
+        if row.get("said", True)
+    )
+    return " ".join(said)
 
 
 def _sentence(text: str) -> str:

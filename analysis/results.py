@@ -14,26 +14,37 @@ import pandas as pd
 
 from analysis.accuracy import BOOTSTRAP_RESAMPLES, Accuracy, accuracy_by_condition
 from analysis.beside import beside
+from analysis.cleaning import answered
 from analysis.clustered_logit import NotEstimable
-from analysis.concepts import KEYS, concept_scores
+from analysis.concepts import NAMING, concept_names, concept_scores
 from analysis.contents import (
+    EXPLORATORY,
     PERSON,
-    comparison_rows,
+    accuracy_content,
+    concepts_content,
     dataset_content,
     design_content,
+    differences_content,
+    exclusions_content,
+    multiverse_content,
     plain,
     plan_content,
+    programme_content,
+    psychometric_content,
+    times_content,
 )
 from analysis.dataset import Dataset
-from analysis.differences import METHODS, TWO_WAY, Differences, compare_conditions
+from analysis.differences import Differences, compare_conditions
 from analysis.exclusions import Exclusions, apply_exclusions
+from analysis.formatting import count
 from analysis.multiverse import Multiverse, multiverse
 from analysis.plan import KNOWN_METHODS, KNOWN_OUTCOMES
 from analysis.programmes.base import Programme, Section
-from analysis.programmes.registry import recognise, run_programme
+from analysis.programmes.registry import Recognised, recognise, run_programme
 from analysis.progress import Track, no_track
 from analysis.psychometric import Psychometric, fit_psychometric
 from analysis.response_times import ResponseTimes, response_times
+from analysis.simulated_coverage import Method, Seen, design_of, seen
 
 FORMAT_VERSION = 1
 STEPS = (
@@ -47,11 +58,8 @@ STEPS = (
     "further questions",
     "other exclusions",
 )
-CONFIRMATORY, EXPLORATORY = "confirmatory", "exploratory"
 DECLARED_SECTIONS = {"correct~basis*layer": ("basis_layers", "coefficients")}
 """Formulas of plans that a programme's section answers, clustered by participant and item."""
-WITHOUT_RIGHT_ANSWERS = ("plausibility",)
-"""Programmes whose answers are neither right nor wrong."""
 
 
 @dataclass(frozen=True)
@@ -113,27 +121,26 @@ def analyze_dataset(data: Dataset, *, seed: int = 0, track: Track = no_track) ->
     """
     plan = data.plan
     rng = np.random.default_rng(seed)
-    steps = iter(
-        track(
-            STEPS,
-            "analysing",
-            len(STEPS),
-        )
-    )
+    steps = iter(track(STEPS, "analysing", len(STEPS)))
     next(steps)
     exclusions = apply_exclusions(data)
     every_test = data.trials[data.trials["phase"] == "test"]
     shown = every_test[every_test[PERSON].isin(exclusions.included)]
+    given = shown[answered(shown)]
+    recognised = recognise(data.paradigm, given)
+    unscored = recognised is not None and not recognised.known.scored
     test = shown[shown["correct"].notna()]
-    order = plan.order([str(name) for name in pd.unique(test["condition"])])
+    order = plan.order(
+        [str(name) for name in pd.unique((given if unscored else test)["condition"])]
+    )
     item = "item" if "item" in test else None
     notes = [*data.notes, *exclusions.notes]
-    unanswered = len(shown) - len(test)
+    n_answers = len(given if unscored else test)
+    unanswered = len(shown) - n_answers
     if unanswered:
-        notes.append(f"{unanswered} test trials have no answer and are not scored.")
-    if test.empty:
+        notes.append(f"{count(unanswered, 'test trial')} without an answer: left out.")
+    if not n_answers:
         notes.append("There is no answered test trial of anybody who counts: nothing to analyse.")
-
     next(steps)
     accuracy = None
     if not test.empty:
@@ -157,12 +164,11 @@ def analyze_dataset(data: Dataset, *, seed: int = 0, track: Track = no_track) ->
     items = _by_item(test, item)
     # Each further part has a random stream of its own: adding one never changes another.
     next(steps)
-    recognised = recognise(data.paradigm, shown)
     programme = None
-    if recognised is not None and len(shown):
+    if recognised is not None and n_answers:
         programme = run_programme(
             recognised,
-            shown if recognised.known.name in WITHOUT_RIGHT_ANSWERS else test,
+            given if unscored else test,
             notes,
             cluster=PERSON,
             rng=np.random.default_rng([seed, 1]),
@@ -188,10 +194,9 @@ def analyze_dataset(data: Dataset, *, seed: int = 0, track: Track = no_track) ->
 
     if differences is not None:
         notes += differences.notes
-    status = CONFIRMATORY if plan.confirmatory else EXPLORATORY
     results = {
         "format_version": FORMAT_VERSION,
-        "dataset": dataset_content(data, test, unanswered),
+        "dataset": dataset_content(data, n_answers, unanswered, scored=not unscored),
         "settings": {
             "seed": seed,
             "level": plan.level,
@@ -200,88 +205,28 @@ def analyze_dataset(data: Dataset, *, seed: int = 0, track: Track = no_track) ->
         },
         "plan": plan_content(data),
         "design": design_content(test, order, item, data),
-        "exclusions": {
-            "method": "criteria of the study file in order; the first that is not met counts",
-            "flow": exclusions.flow,
-            "criteria": exclusions.criteria,
-            "n_arrived": len(exclusions.decisions),
-            "n_analysed": len(exclusions.included),
-        },
-        "accuracy": None
-        if accuracy is None
-        else {
-            "status": EXPLORATORY,
-            "method": "mean of participants' accuracies with Student's t interval; bootstrap over "
-            "participants and Wilson's interval on n / design effect beside it",
-            "new_stimuli_method": METHODS[TWO_WAY],
-            "conditions": accuracy.table,
-        },
-        "differences": None
-        if differences is None
-        else {
-            "status": status,
-            "method": METHODS[str(differences.table["method"].iloc[0])],
-            "methods": METHODS,
-            "correction": "Holm" if plan.correction != "none" else "none",
-            "reference": differences.reference,
-            "comparisons": comparison_rows(differences, plan.alpha, plan.correction),
-            "overall": differences.overall,
-            "everyone": None if everyone is None else everyone.primary(),
-            "warnings": list(differences.warnings),
-        },
+        "exclusions": exclusions_content(exclusions),
+        "accuracy": accuracy_content(accuracy, _seen(test, item, order, "accuracy")),
+        "differences": differences_content(
+            differences, everyone, data, _seen(test, item, order, "difference")
+        ),
         "why_no_difference": why_not,
-        "response_times": None
-        if times is None
-        else {
-            "status": EXPLORATORY,
-            "method": "means of participants' mean log response times with Student's t interval, "
-            "as geometric means; quantiles of each participant, averaged",
-            "conditions": times.table,
-            "comparisons": times.differences,
-            "notes": list(times.notes),
-        },
-        "psychometric": None
-        if psychometric is None
-        else {
-            "status": EXPLORATORY,
-            "method": "maximum likelihood, intervals clustered by participant; guess rate fixed "
-            "at chance",
-            "link": psychometric.link,
-            "parameters": psychometric.table,
-            "log_likelihood": psychometric.log_likelihood,
-            "n": psychometric.n,
-            "n_participants": psychometric.n_participants,
-        },
+        "response_times": times_content(times),
+        "psychometric": psychometric_content(psychometric),
         "why_no_function": no_function,
-        "programme": None
-        if programme is None or recognised is None
-        else {
-            "status": EXPLORATORY,
-            "recognised_by": recognised.why,
-            "declared_section": _declared_section(data, programme),
-            **programme.content(),
-        },
+        "programme": programme_content(
+            programme,
+            "" if recognised is None else recognised.why,
+            "" if programme is None else _declared_section(data, programme),
+        ),
         "beside": {
             "status": EXPLORATORY,
             "sections": [section.content() for section in further],
         },
-        "multiverse": None
-        if other is None
-        else {
-            "status": EXPLORATORY,
-            "method": "the confirmatory comparison with the criteria as declared, without each of "
-            "them, in every subset, and moved to where they exclude the worst tenth or quarter",
-            "summary": other.summary,
-            "universes": other.table,
-            "notes": list(other.notes),
-        },
+        "multiverse": multiverse_content(other),
         "why_no_multiverse": why_no_multiverse,
-        "concepts": concepts[[*KEYS, "score", "n"]],
-        "concept_scores": {
-            "status": EXPLORATORY,
-            "method": "share of right answers; Wilson's interval with one answer a person",
-            "rows": concepts,
-        },
+        **concepts_content(concepts),
+        "names": concept_names(given, _paradigm(recognised, data)),
         "notes": list(dict.fromkeys(notes)),
     }
     return Analysis(
@@ -325,6 +270,20 @@ def _compare(
         )
     except NotEstimable as problem:
         return None, f"No comparison: {problem}."
+
+
+def _seen(test: pd.DataFrame, item: str | None, order: list[str], method: Method) -> Seen | None:
+    """What simulations say of the intervals of a study like this; none without stimuli."""
+    if item is None or test.empty:
+        return None
+    design = design_of(test, cluster=PERSON, item=item, conditions=order)
+    return None if design is None else seen(design, method)
+
+
+def _paradigm(recognised: Recognised | None, data: Dataset) -> str:
+    """What the task counts as; data from elsewhere may not tell their paradigm."""
+    known = recognised is not None and recognised.known.name == NAMING
+    return NAMING if known else data.paradigm
 
 
 def _declared_section(data: Dataset, programme: Programme) -> str:

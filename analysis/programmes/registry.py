@@ -44,12 +44,14 @@ class Known:
     paradigms : names of studies' paradigms that belong to it.
     shown_by : says from the trials of a study of another paradigm whether they belong to it too,
         and by what; empty if not.
+    scored : whether its answers are right or wrong.
     """
 
     name: str
     function: str
     paradigms: tuple[str, ...]
     shown_by: Callable[[pd.DataFrame], str] = lambda trials: ""
+    scored: bool = True
 
     def load(self) -> Analyse:
         """The function."""
@@ -82,6 +84,15 @@ def _pairs(trials: pd.DataFrame) -> str:
     return "a choice between 'first' and 'second'" if len(answers) and among.all() else ""
 
 
+def _holds(name: str, what: str) -> Callable[[pd.DataFrame], str]:
+    """Recognises trials by a column that is not empty."""
+
+    def shown_by(trials: pd.DataFrame) -> str:
+        return f"{what} (column {name!r})" if name in trials and trials[name].notna().any() else ""
+
+    return shown_by
+
+
 PROGRAMMES: tuple[Known, ...] = (
     Known(
         "meta_predictor",
@@ -89,21 +100,59 @@ PROGRAMMES: tuple[Known, ...] = (
         ("meta_predictor", "metapredictor", "meta-predictor"),
         _model,
     ),
-    Known("intruder", "craft:intruder", ("intruder", "concept_intruder")),
+    Known(
+        "intruder",
+        "craft:intruder",
+        ("intruder", "concept_intruder"),
+        _holds("intruder_id", "intruders"),
+    ),
     Known("binary_choice", "craft:binary_choice", ("binary_choice", "craft_choice")),
     Known("basis_layers", "basis_layers:basis_by_layer", ("basis_layers",), _bases),
     Known(
         "visualizations",
         "visualizations:visualization_study",
         ("visualization", "visualizations", "feature_visualization", "causal_occlusion"),
+        _holds("occluded_left", "occluded queries"),
     ),
-    Known("plausibility", "visualizations:plausibility", ("plausibility", "preference"), _pairs),
-    Known("drawings", "drawings:drawing_study", ("drawing", "drawings", "name_drawing")),
+    Known(
+        "plausibility",
+        "visualizations:plausibility",
+        ("plausibility", "preference"),
+        _pairs,
+        scored=False,
+    ),
+    Known(
+        "drawings",
+        "drawings:drawing_study",
+        ("drawing", "drawings", "name_drawing"),
+        _holds("agent", "who drew"),
+    ),
     Known(
         "odd_one_out",
         "odd_one_out:odd_one_out_study",
         ("odd_one_out", "visual_relations", "relations"),
         lambda trials: "a column 'rule_kind'" if _several(trials, "rule_kind") else "",
+    ),
+    Known(
+        "naming",
+        "naming:naming_study",
+        ("naming", "concept_naming"),
+        _holds("word", "words of a vocabulary"),
+        scored=False,
+    ),
+    Known(
+        "rating",
+        "rating:rating_study",
+        ("rating", "ratings"),
+        _holds("rating", "ratings"),
+        scored=False,
+    ),
+    Known(
+        "click_maps",
+        "clicks:clicked_places",
+        ("click_maps", "clickme", "clicks"),
+        _holds("clicks", "clicked places"),
+        scored=False,
     ),
 )
 

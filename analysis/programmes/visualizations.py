@@ -176,8 +176,12 @@ def plausibility(
             Shown("strength", "strength", "number"),
             Shown("interval", "low", "number", "high"),
             Shown("p", "p", "p"),
+            Shown("preferred to others", "share", "percent"),
+            Shown("choices", "n_choices", "integer"),
         ),
         caption=f"The reference, {shown[found.reference]}, has strength 0.",
+        sentence="{option:label} was preferred to an average other method in {share:percent(0)} of "
+        "the choices ({n_choices:integer} choices). ",
     )
     drawing = Drawing(
         PLAUSIBILITY,

@@ -49,6 +49,8 @@ def answers(people: int = 10) -> pd.DataFrame:
             "confidence": rng.integers(1, 4, len(who)),
             "rt_ms": rng.gamma(3, 700, len(who)),
             "strength_gap": rng.uniform(0.2, 4, len(who)),
+            "rating": rng.integers(1, 6, len(who)),
+            "clicks": [f"[[{x:.2f}, {y:.2f}]]" for x, y in rng.random((len(who), 2))],
             "first": options[pair[:, 0]],
             "second": options[pair[:, 1]],
             "correct": (rng.random(len(who)) < 0.7).astype(int),
@@ -70,7 +72,7 @@ SPOILED: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "rows twice": lambda frame: pd.concat([frame, frame]),
     "all correct": spoiled(correct=1),
     "all wrong": spoiled(correct=0),
-    "all missing": spoiled(correct=np.nan),
+    "all missing": spoiled(correct=np.nan, response=None),
     "no test trial": spoiled(phase="practice"),
     "no times": spoiled(rt_ms=np.nan),
     "nobody named": spoiled(participant=None),
@@ -195,4 +197,4 @@ def test_programmes_are_known_by_their_columns() -> None:
     assert summary_lines(found.results)[-1].startswith("programme plausibility: 1 table, because")
     assert found.programme is not None
     assert found.programme.name == "plausibility"
-    assert any("no right answers" in note for note in found.results["notes"])
+    assert any("neither right nor wrong" in note for note in found.results["notes"])

@@ -1,0 +1,196 @@
+"""How far an interval can be trusted: what simulated studies like this one have shown.
+
+``coverage.json`` beside this file holds, for many designs, the share of 95 % intervals that held
+the true value and the share of studies without an effect that claimed one; ``COVERAGE.md`` shows
+the same for reading. Both are made by ``tests/benchmarks/coverage.py``. A study is looked up by how
+people and items meet conditions and by the nearest numbers of both (on logarithmic scales); how
+much its items differ is not known for sure, so all simulated spreads are told.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from analysis.formatting import integer, percent
+
+Method = Literal["difference", "accuracy"]
+LEVEL = 0.95
+PEOPLE_WORDS = {"between": "half of them in each condition", "within": "all in both conditions"}
+ITEM_WORDS = {"nested": "items of its own in each", "shared": "items that serve in both"}
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a study is looked up by.
+
+    Attributes
+    ----------
+    people_are : ``between`` conditions, or ``within``.
+    items_are : ``nested`` in conditions, or ``shared``.
+    people : in two conditions; items : in one; the fewest, where conditions differ.
+    """
+
+    people_are: str
+    items_are: str
+    people: int
+    items: int
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What simulated studies of the nearest size have shown.
+
+    Attributes
+    ----------
+    people, items : of the simulated studies.
+    coverage, type_i : lowest and highest over spreads of items (and, of a difference, over both of
+        its scales).
+    words : the same as a sentence.
+    warnings : where it is not as promised.
+    """
+
+    people: int
+    items: int
+    coverage: tuple[float, float]
+    type_i: tuple[float, float]
+    replications: int
+    words: str
+    warnings: tuple[str, ...]
+
+    def content(self) -> dict[str, Any]:
+        """As ``results.json`` holds it."""
+        return asdict(self)
+
+
+def design_of(
+    trials: pd.DataFrame, *, cluster: str, item: str, conditions: Sequence[str]
+) -> Design | None:
+    """How these trials are to be looked up; none without items.
+
+    Examples
+    --------
+    >>> trials = pd.DataFrame({"participant": [1, 1, 2, 2], "condition": list("aabb"),
+    ...                        "item": [1, 2, 3, 4]})
+    >>> design_of(trials, cluster="participant", item="item", conditions=["a", "b"])
+    Design(people_are='between', items_are='nested', people=4, items=2)
+    """
+    if item not in trials:
+        return None
+    used = trials[trials["condition"].isin(list(conditions)) & trials[item].notna()]
+    if used.empty:
+        return None
+    by = used.groupby("condition", observed=True)
+    people, items = int(by[cluster].nunique().min()), int(by[item].nunique().min())
+    within = float((used.groupby(cluster)["condition"].nunique() > 1).mean()) > 0.5
+    shared = float((used.groupby(item)["condition"].nunique() > 1).mean()) > 0.5
+    return Design(
+        "within" if within else "between",
+        "shared" if shared else "nested",
+        people if within else 2 * people,
+        items,
+    )
+
+
+def seen(design: Design, method: Method) -> Seen:
+    """What was seen in simulated studies of the nearest size."""
+    table, about = _table()
+    kind = table[
+        (table["people_are"] == design.people_are)
+        & (table["items_are"] == design.items_are)
+        & table["method"].isin(["difference", "odds_ratio"] if method == "difference" else [method])
+    ]
+    people, items = _nearest(kind[["people", "items"]].drop_duplicates(), design)
+    cells = kind[(kind["people"] == people) & (kind["items"] == items)]
+    coverage = (float(cells["coverage"].min()), float(cells["coverage"].max()))
+    type_i = (float(cells["type_i"].min()), float(cells["type_i"].max()))
+    replications = int(about["replications"])
+    held = "the true difference" if method == "difference" else "the true accuracy"
+    claimed = (
+        "of the studies without any difference claimed one"
+        if method == "difference"
+        else "of the studies in which people guessed claimed that they did not"
+    )
+    words = (
+        f"In simulated studies of about this size ({integer(people)} people, "
+        f"{PEOPLE_WORDS[design.people_are]}; {integer(items)} {ITEM_WORDS[design.items_are]}; "
+        f"{integer(replications)} studies for each of three "
+        f"spreads of the items) {_span(*coverage)} of the 95 % intervals held {held}, and "
+        f"{_span(*type_i)} {claimed}."
+    )
+    warnings = (
+        *_too_small(design, kind),
+        *_misses(coverage, type_i, about, method),
+    )
+    return Seen(people, items, coverage, type_i, replications, words, warnings)
+
+
+def _misses(
+    coverage: tuple[float, float], type_i: tuple[float, float], about: dict[str, Any], method: str
+) -> list[str]:
+    """Where the simulated studies leave what is promised."""
+    what = "the difference" if method == "difference" else "a condition's accuracy"
+    found = []
+    if coverage[0] < about["good_coverage"][0]:
+        found.append(
+            f"With so few people or items, intervals of {what} for other people and items can be "
+            f"too narrow: in simulated studies like this one as few as {percent(coverage[0])} of "
+            "those called 95 % held the true value."
+        )
+    if coverage[1] > about["good_coverage"][1]:
+        found.append(
+            f"With so few people or items, intervals of {what} for other people and items can be "
+            f"wider than need be: in simulated studies like this one up to "
+            f"{percent(coverage[1])} of those called 95 % held the true value."
+        )
+    if type_i[1] > about["good_type_i"][1]:
+        found.append(
+            f"The test of {what} claims a little too often at this size: up to "
+            f"{percent(type_i[1])} of simulated studies like this one, without an effect, had "
+            "p < .05. Take p-values close to .05 with care."
+        )
+    if type_i[0] < about["good_type_i"][0]:
+        found.append(
+            f"The test of {what} is cautious at this size: as few as {percent(type_i[0])} of "
+            "simulated studies like this one, without an effect, had p < .05, so real effects are "
+            "missed more often."
+        )
+    return found
+
+
+def _too_small(design: Design, table: pd.DataFrame) -> list[str]:
+    fewest = (int(table["people"].min()), int(table["items"].min()))
+    if design.people >= fewest[0] and design.items >= fewest[1]:
+        return []
+    return [
+        f"There are fewer people or items here than in the smallest study that was simulated "
+        f"({fewest[0]} people, {fewest[1]} items a condition), so nothing is known of how often "
+        "such intervals hold the truth."
+    ]
+
+
+def _nearest(sizes: pd.DataFrame, design: Design) -> tuple[int, int]:
+    """The simulated numbers of people and items that are nearest by their ratios."""
+    asked = np.log([max(design.people, 1), max(design.items, 1)])
+    apart = ((np.log(sizes.to_numpy(dtype=float)) - asked) ** 2).sum(axis=1)
+    people, items = sizes.iloc[int(apart.argmin())]
+    return int(people), int(items)
+
+
+def _span(low: float, high: float) -> str:
+    return percent(low) if percent(low) == percent(high) else f"{percent(low)} to {percent(high)}"
+
+
+@cache
+def _table() -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The shipped table, and how it was made."""
+    text = (files("analysis") / "coverage.json").read_text(encoding="utf-8")
+    about: dict[str, Any] = json.loads(text)
+    return pd.DataFrame(about.pop("cells"), columns=about.pop("columns")), about
