@@ -36,7 +36,7 @@ def test_all_links_resolve_to_files_inside(site: Path) -> None:
     # pairs of classes by each dictionary, two dictionaries over all classes and on each, and
     # where these and what is like a concept are chosen
     compared = 3 * 2 + (1 + 3) + 3
-    assert len(pages) == 4 + 3 * 2 * (1 + 24) + compared
+    assert len(pages) == 5 + 3 * 2 * (1 + 24) + compared
     for file in pages:
         found = Page(file.read_text())
         assert found.faults == []

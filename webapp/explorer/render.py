@@ -13,6 +13,7 @@ from . import front_pages, links, shared_pages
 from .bias_page import bias_page
 from .book import AtlasBook
 from .compare_links import like_address
+from .example_page import example_page, has_example
 from .image_page import image_page
 from .links import Links
 from .shared_maps import shared_maps
@@ -65,7 +66,22 @@ def method(book: AtlasBook, place: Links) -> str:
     entry = front_pages.curated_class(book)
     page = class_pages.class_page(book, entry.id, place, None)
     link = place.page(links.class_path(entry.id))
-    return _render("method.html", book, place, page=page, example_link=link)
+    return _render(
+        "method.html",
+        book,
+        place,
+        page=page,
+        example_link=link,
+        has_example=has_example(book),
+    )
+
+
+def example(book: AtlasBook, place: Links) -> str:
+    """One photograph taken apart; raises ``KeyError`` if the atlas does not hold what it takes."""
+    page = example_page(book, place)
+    if page is None:
+        raise KeyError(links.EXAMPLE)
+    return _render("example.html", book, place, page=page)
 
 
 def bias(book: AtlasBook, place: Links) -> str:
@@ -127,6 +143,7 @@ def _environment() -> Environment:
     environment.globals.update(
         CLASSES=links.CLASSES,
         METHOD=links.METHOD,
+        EXAMPLE=links.EXAMPLE,
         BIAS=links.BIAS,
         RANDOM=links.RANDOM,
         SEARCH_INDEX=links.SEARCH_INDEX,

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from lens_core.atlas import Atlas, LensError, Track, no_track
 from lens_core.atlas.store import FolderStore
 
-from . import attributions, bias, links, maps, render, shared_pages, tables
+from . import render
 from .book import AtlasBook
-from .compare_site import comparison_files
-from .front_pages import search_index
-from .image_page import image_numbers
-from .links import Links
+from .sidecars import People
+from .site_files import pieces_of
+from .site_work import DONE, Job, Piece, Written, usable_cores, write_pieces
 
 MARK = ".lens-site.json"
 """Says that a folder is a site of ours, and of which atlas."""
+BEGUN = ".begun.json"
+"""In an unfinished site: what it is made from. Only the same goes on with it."""
+WORTH_PROCESSES = 48
+"""Classes from which on it pays to begin other processes."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +36,27 @@ class SiteReport:
 
 
 def write_site(
-    atlas: Atlas, out: str | Path, *, force: bool = False, track: Track = no_track
+    atlas: Atlas,
+    out: str | Path,
+    *,
+    force: bool = False,
+    processes: int | None = None,
+    track: Track = no_track,
+    people: People | None = None,
 ) -> SiteReport:
     """Write an atlas's explorer as static files.
 
-    The site is made beside its place and moved there when it is whole. Links are relative, so the
-    folder may be moved or served from any path.
+    The site is made beside its place and moved there when it is whole. If that is interrupted, the
+    next call goes on with it. Links are relative, so the folder may be moved or served from any
+    path.
 
     Parameters
     ----------
     atlas : the atlas.
     out : folder to write; must be absent, empty, or an earlier site.
     force : replace whatever is there.
+    processes : how many write pages; by default as many as there are cores, one for small atlases.
+    people : what people made of the concepts.
 
     Raises
     ------
@@ -53,25 +65,24 @@ def write_site(
     """
     target = Path(out)
     _claim(target, atlas, force=force)
-    book = AtlasBook(atlas, slug="atlas")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+    book = AtlasBook(atlas, slug="atlas", people=people)
+    work = target.with_name(f".{target.name}.partial")
+    job = Job(str(atlas.store), book.people, work, render.static_version())
+    if processes is None:
+        processes = usable_cores() if len(atlas.classes) >= WORTH_PROCESSES else 1
     try:
-        work.chmod(0o755)
-        n_pages = _write_pages(book, work, track)
-        _copy_pictures(book, work, track)
-        _copy_assets(work)
+        _begin(job, atlas)
+        pieces = [Piece(kind, name) for kind, name in pieces_of(book)]
+        written = write_pieces(job, book, pieces, processes, track)
+        written += _copy_assets(work)
+        shutil.rmtree(work / DONE)
+        (work / BEGUN).unlink()
         (work / MARK).write_text(json.dumps({"atlas": atlas.hash}) + "\n")
-        files = [path for path in work.rglob("*") if path.is_file()]
-        report = SiteReport(n_pages, len(files), sum(path.stat().st_size for path in files))
-        if target.exists():
-            shutil.rmtree(target)
-        work.replace(target)
+        _put_in_place(work, target)
     except OSError as error:
-        raise LensError(f"cannot write the site to {target}: {error.strerror or error}") from error
-    finally:
         shutil.rmtree(work, ignore_errors=True)
-    return report
+        raise LensError(f"cannot write the site to {target}: {error.strerror or error}") from error
+    return SiteReport(written.pages, written.files, written.bytes)
 
 
 def _claim(target: Path, atlas: Atlas, *, force: bool) -> None:
@@ -89,98 +100,46 @@ def _claim(target: Path, atlas: Atlas, *, force: bool) -> None:
         )
 
 
-def _write_pages(book: AtlasBook, work: Path, track: Track) -> int:
-    def place(path: str) -> Links:
-        return Links(
-            here=path,
-            suffix=".html",
-            version=book.version,
-            static_version=render.static_version(),
-        )
-
-    pages: list[tuple[str, Callable[[Links], str]]] = [
-        ("index", lambda at: render.home(book, at)),
-        (links.CLASSES, lambda at: render.classes(book, at)),
-        (links.METHOD, lambda at: render.method(book, at)),
-        (links.BIAS, lambda at: render.bias(book, at)),
-    ]
-    for name in bias.LISTS:
-        _write(work / links.bias_table_path(name), bias.bias_table(book, name).encode())
-    for path, make in pages:
-        _write(work / f"{path}.html", make(place("" if path == "index" else path)).encode())
-    _write(work / links.SEARCH_INDEX, search_index(book))
-    n_pages = len(pages)
-    for path, content in comparison_files(book, place, track):
-        _write(work / path, content)
-        n_pages += path.endswith(".html")
-    for entry in track(book.atlas.classes, "class pages", len(book.atlas.classes)):
-        for dictionary in book.atlas.dictionaries:
-            other = None if dictionary.id == book.main.id else dictionary.id
-            if not dictionary.depth:  # sub-concepts are shown on the page of what they divide
-                path = links.class_path(entry.id, other)
-                html = render.class_(book, place(path), entry.id, other)
-                _write(work / f"{path}.html", html.encode())
-                n_pages += 1
-                n_pages += _write_images(book, entry.id, dictionary.id, work, place)
-            for table in tables.TABLES:
-                text = tables.class_table(book, entry.id, dictionary.id, table)
-                _write(work / links.table_path(entry.id, dictionary.id, table), text.encode())
-            loaded = book.load(entry.id)
-            if f"{dictionary.id}/maps" in loaded.array_names():
-                packed = maps.pack_maps(loaded, dictionary.id)
-                _write(work / links.maps_path(entry.id, dictionary.id), packed)
-        _write_attributions(book, entry.id, work)
-    for info in book.atlas.dictionaries:
-        if info.scope == "shared":
-            n_pages += _write_concepts(book, info.id, work, place, track)
-    return n_pages
+def _begin(job: Job, atlas: Atlas) -> None:
+    """Go on with an unfinished site if it is of the same things, or begin anew."""
+    made_from = {
+        "atlas": atlas.hash,
+        "people": hashlib.sha256(repr(job.people).encode()).hexdigest(),
+        "program": _program() + job.static_version,
+    }
+    begun = job.work / BEGUN
+    try:
+        same = json.loads(begun.read_text()) == made_from
+    except (OSError, ValueError):
+        same = False
+    if not same:
+        shutil.rmtree(job.work, ignore_errors=True)
+        job.work.mkdir(parents=True)
+        begun.write_text(json.dumps(made_from) + "\n")
 
 
-def _write_images(
-    book: AtlasBook, class_id: int, dictionary: str, work: Path, place: Callable[[str], Links]
-) -> int:
-    if f"{dictionary}/contributions" not in book.load(class_id).array_names():
-        return 0
-    numbers = image_numbers(book, class_id, static=True)
-    for number in numbers:
-        path = links.image_path(class_id, dictionary, number)
-        html = render.image(book, place(path), class_id, dictionary, number)
-        _write(work / f"{path}.html", html.encode())
-    return len(numbers)
+@cache
+def _program() -> str:
+    """Changes whenever a page may come out otherwise: code and templates of the explorer."""
+    digest = hashlib.sha256()
+    here = Path(__file__).parent
+    for file in sorted([*here.rglob("*.py"), *here.rglob("*.html")]):
+        digest.update(file.relative_to(here).as_posix().encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
-def _write_attributions(book: AtlasBook, class_id: int, work: Path) -> None:
-    loaded = book.load(class_id)
-    for method in (info.method for info in loaded.info.attributions):
-        for number in loaded.info.attributed:
-            overlay = attributions.attribution_overlay(loaded, method, number)
-            _write(work / links.attribution_path(class_id, method, number), overlay)
-    if loaded.info.attributions:
-        text = tables.attributions_csv(book, class_id)
-        _write(work / links.attribution_table_path(class_id), text.encode())
+def _put_in_place(work: Path, target: Path) -> None:
+    """The old site goes when the new one is there; being killed in between loses neither."""
+    old = target.with_name(f".{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.replace(old)
+    work.replace(target)
+    shutil.rmtree(old, ignore_errors=True)
 
 
-def _write_concepts(
-    book: AtlasBook, dictionary: str, work: Path, place: Callable[[str], Links], track: Track
-) -> int:
-    concepts = book.shared(dictionary).info.concepts
-    for concept in track(concepts, "concept pages", len(concepts)):
-        path = links.concept_path(concept.id)
-        _write(work / f"{path}.html", render.concept(book, place(path), concept.id).encode())
-        packed = shared_pages.concept_maps(book, concept.id)
-        _write(work / links.concept_maps_path(concept.id), packed)
-    return len(concepts)
-
-
-def _copy_pictures(book: AtlasBook, work: Path, track: Track) -> None:
-    for entry in track(book.atlas.classes, "pictures", len(book.atlas.classes)):
-        pictures = [name for name in book.info(entry.id).files if name.endswith(".webp")]
-        book.atlas.store.copy([f"{entry.dir}/{name}" for name in pictures], work / "files")
-    of_all = [name for name in book.atlas.manifest.files if name.endswith(".webp")]
-    book.atlas.store.copy(of_all, work / "files")
-
-
-def _copy_assets(work: Path) -> None:
+def _copy_assets(work: Path) -> Written:
+    written = Written()
     for name in render.ASSETS:
         source = render.STATIC / name
         if not source.is_file():
@@ -188,8 +147,5 @@ def _copy_assets(work: Path) -> None:
         target = work / "static" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+        written += Written(0, 1, target.stat().st_size)
+    return written

@@ -65,6 +65,12 @@ def blueprint(library: Library, crops: Spool | None = None) -> Blueprint:
         book = book_of(library, slug)
         return answers.page(render.method(book, links_of(library, book, links.METHOD)))
 
+    @pages.get(f"/atlas/<slug>/{links.EXAMPLE}")
+    def example(slug: str) -> Response:
+        book = book_of(library, slug)
+        with answers.missing():
+            return answers.page(render.example(book, links_of(library, book, links.EXAMPLE)))
+
     @pages.get(f"/atlas/<slug>/{links.BIAS}")
     def bias_(slug: str) -> Response:
         book = book_of(library, slug)
