@@ -120,8 +120,11 @@ def _accuracy(study: Study, observer: Psychometric, condition: str) -> float:
     core = seen @ node_weights / node_weights.sum()
     guess = np.array([observer.guess_rate(int(n)) for n in n_options])
     strongest = guess + (1 - guess - observer.lapse) * core
-    # Where the pictures speak against the key, the strongest answer is a wrong one.
-    right = np.where(gaps >= 0, strongest, (1 - strongest) / (n_options - 1))
+    # Where the pictures speak against the key, the strongest answer is a wrong one; where two are
+    # equally strong, either may pass for the strongest.
+    otherwise = (1 - strongest) / (n_options - 1)
+    chosen = np.select([gaps > 0, gaps < 0], [1.0, 0.0], 0.5)
+    right = chosen * strongest + (1 - chosen) * otherwise
     return float(right @ shares)
 
 

@@ -203,6 +203,21 @@ def test_bring_your_own_binary_choices(tmp_path: Path) -> None:
     study = build("binary_choice", tmp_path / "s", table=table(tmp_path / "t.csv", rows))
     assert errors(study) == []
     assert [t.n_options for t in draw_schedule(study, "all", 0)] == [2] * 12
+    observer = calibrated(study, Psychometric(participant_sd=0.2, item_sd=0.0), 0.75)
+    answers = [
+        row["correct"]
+        for number in range(80)
+        for row in simulate_one(study, "all", observer, 3, number)[1]
+    ]
+    assert abs(sum(answers) / len(answers) - 0.75) < 4 * (0.25 / len(answers)) ** 0.5
+
+
+def test_pictures_that_say_nothing_leave_people_at_chance(choice: Study) -> None:
+    """The parts of the synthetic atlas are as strong as their wholes everywhere."""
+    assert {trial.gap for trial in choice.task.asked(choice, "subconcept")} == {0.0}
+    assert truth(choice, Psychometric()).accuracy["subconcept"] == pytest.approx(0.5)
+    with pytest.raises(LensError, match="out of reach"):
+        calibrated(choice, Psychometric(), 0.75)
 
 
 def test_the_audit_names_what_gives_the_answer_away(
