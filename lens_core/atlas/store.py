@@ -174,10 +174,10 @@ class FolderStore(Store):
         return self.root / name
 
     def copy(self, names: Sequence[str], folder: Path) -> None:
+        for parent in {(folder / name).parent for name in names}:
+            parent.mkdir(parents=True, exist_ok=True)
         for name in names:
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self.root / name, target)
+            shutil.copyfile(self.root / name, folder / name)
 
     def claim(self) -> None:
         if self.root.exists() and not self.root.is_dir():

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--processes",
     type=click.IntRange(min=1),
-    help="How many write pages side by side (default: one for each core, if there is enough to do).",
+    help="How many write pages side by side (default: one a core, if there is enough to do).",
 )
 @click.option("--force", is_flag=True, help="Replace what is in the folder.")
 @click.pass_obj
