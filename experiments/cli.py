@@ -54,7 +54,7 @@ def new(
     settings: tuple[str, ...],
     force: bool,
 ) -> None:
-    """Make a study of PARADIGM (two_afc) from an atlas.
+    """Make a study of PARADIGM (two_afc, intruder, binary_choice …) from an atlas or a table.
 
     Everything it holds can be changed in study.toml until it is frozen.
     """
@@ -182,7 +182,7 @@ def simulate(
     from experiments.observers import Psychometric, get_observer
     from experiments.simulate import simulate as run
     from experiments.study import Study
-    from experiments.truth import calibrated, truth
+    from experiments.truth import calibrated, has_right_answers, truth
 
     if server is not None and not server.startswith(("http://", "https://")):
         raise LensError(f"--server {server}: give an address such as http://127.0.0.1:8000")
@@ -192,7 +192,8 @@ def simulate(
     kind = get_observer(observer)
     if not opened.frozen:
         terminal.note(f"note: {study} is not frozen; its data belong to no fixed study")
-    if isinstance(kind, Psychometric):
+    # Where no answer is right or wrong there is no accuracy to plant.
+    if isinstance(kind, Psychometric) and has_right_answers(opened):
         kind = calibrated(opened, kind, accuracy, effect)
         planted = ", ".join(f"{k} {v:.3f}" for k, v in truth(opened, kind).accuracy.items())
         terminal.note(f"expected accuracy: {planted}")
