@@ -51,6 +51,8 @@ def harden(app: Flask, config: ServerConfig) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=config.https,
+        # A cookie with every picture and every saved answer would only cost time.
+        SESSION_REFRESH_EACH_REQUEST=False,
         MAX_CONTENT_LENGTH=config.body_kib * KIB,
         MAX_FORM_MEMORY_SIZE=config.form_kib * KIB,
         MAX_FORM_PARTS=200,

@@ -1,7 +1,9 @@
-"""Opaque names of stimuli: another one for each participant, and only for what they will see.
+"""Opaque names of stimuli: another one for each participant, trial and place in it.
 
-A name is a keyed hash of participant and stimulus. The way back is a table of the participant's
-own schedule, so a name that was guessed, or was somebody else's, leads nowhere.
+A name is a keyed hash of trial and stimulus, so that a picture that comes again, in a later trial
+or among the references of its own, has another name there: who sees a name twice would know that
+the picture is the same, which in a catch trial is the answer. The way back is a table of the
+participant's own schedule, so a name that was guessed, or was somebody else's, leads nowhere.
 """
 
 from __future__ import annotations
@@ -9,15 +11,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy import select
 
-from experiments.schedule import ScheduledTrial
 from webapp.database import Database
 from webapp.models import Scheduled, TaskSession
 
-PEOPLE_REMEMBERED = 512
+PEOPLE_REMEMBERED = 64
+NAME_LENGTH = 32
 
 
 class StimulusNames:
@@ -35,10 +39,31 @@ class StimulusNames:
         self._known: OrderedDict[int, dict[str, str]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def name(self, participant_id: int, stimulus: str) -> str:
-        """The name of a stimulus for one participant: 32 hexadecimal digits."""
-        text = f"{participant_id}/{stimulus}".encode()
-        return hmac.new(self._key, text, hashlib.sha256).hexdigest()[:32]
+    def of_trial(self, session_id: int, index: int) -> Callable[[str], str]:
+        """Names for the stimuli of one trial: 32 hexadecimal digits, others for every asking.
+
+        A trial's stimuli are asked for in the same order each time, so they have the same names.
+        """
+        times: Counter[str] = Counter()
+
+        def name(stimulus: str) -> str:
+            times[stimulus] += 1
+            return self._name("stimulus", session_id, index, times[stimulus], stimulus)
+
+        return name
+
+    def of_bundle(self, session_id: int, first: int, n_trials: int) -> str:
+        """The name of so many trials' pictures in one file, from a trial on."""
+        return f"{first}-{n_trials}-{self._name('bundle', session_id, first, n_trials)}"
+
+    def bundle(self, session_id: int, name: str) -> tuple[int, int] | None:
+        """First trial and number of trials of a bundle, if the name was given to this session."""
+        parts = name.split("-")
+        if len(parts) != 3 or not (parts[0] + parts[1]).isdecimal() or len(name) > 64:
+            return None
+        first, n_trials = int(parts[0] or -1), int(parts[1] or -1)
+        known = self.of_bundle(session_id, first, n_trials)
+        return (first, n_trials) if hmac.compare_digest(known.encode(), name.encode()) else None
 
     def stimulus(self, participant_id: int, name: str) -> str | None:
         """The stimulus of a name, if it is in the participant's schedule."""
@@ -56,18 +81,26 @@ class StimulusNames:
                 self._known.popitem(last=False)
         return table.get(name)
 
+    def _name(self, *about: str | int) -> str:
+        text = "/".join(str(part) for part in about).encode()
+        return hmac.new(self._key, text, hashlib.sha256).hexdigest()[:NAME_LENGTH]
+
     def _table(self, participant_id: int) -> dict[str, str]:
         with self._database.read() as db:
-            bodies = db.scalars(
-                select(Scheduled.body)
+            trials = db.execute(
+                select(Scheduled.session_id, Scheduled.index, Scheduled.body)
                 .join(TaskSession, TaskSession.id == Scheduled.session_id)
                 .where(TaskSession.participant_id == participant_id)
             ).all()
-        shown = {
-            stimulus
-            for body in bodies
-            for trial in (ScheduledTrial.from_dict(body),)
-            for group in (*trial.stimuli.values(), trial.option_order)
-            for stimulus in group
-        }
-        return {self.name(participant_id, stimulus): stimulus for stimulus in shown}
+        table = {}
+        for session_id, index, body in trials:
+            name = self.of_trial(session_id, index)
+            for stimulus in shown_in(body):
+                table[name(stimulus)] = stimulus
+        return table
+
+
+def shown_in(body: dict[str, Any]) -> list[str]:
+    """Stimuli of a stored trial, each as often as it can be asked for."""
+    groups = [*body["stimuli"].values(), body["option_order"]]
+    return [stimulus for group in groups for stimulus in group]

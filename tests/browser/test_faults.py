@@ -179,7 +179,7 @@ def test_hammering_the_keys_answers_once(server: LiveServer, visitor: Visitor) -
 
 
 def test_pictures_that_fail_are_fetched_again(server: LiveServer, visitor: Visitor) -> None:
-    server.faults.where, server.faults.before = "/stimuli/", 5
+    server.faults.where, server.faults.before = "/bundles/", 5
     visitor.skip_to_the_task()
     finish(visitor)
     kinds = [event.kind for event in server.events(visitor.person)]

@@ -139,7 +139,7 @@ def test_the_code_is_copied(visitor: Visitor) -> None:
 
 
 def test_pictures_appear_together(server: LiveServer, visitor: Visitor) -> None:
-    server.faults.where, server.faults.delay_s = "/stimuli/", 0.03
+    server.faults.where, server.faults.delay_s = "/bundles/", 0.3
     visitor.context.add_init_script(
         """
         window.together = [];

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import struct
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +16,7 @@ from sqlalchemy import select
 
 from experiments.study import Study
 from tests.webapp.person import Person, knows
+from webapp import stimulus_bundles
 from webapp.models import Participant, Scheduled
 from webapp.server import Server
 
@@ -150,6 +153,81 @@ def test_a_stimulus_reply_depends_on_its_bytes_alone(person: Person, study: Stud
         for name in study.stimulus_ids
     }
     assert shown <= known
+
+
+def test_a_picture_that_comes_again_has_another_name(person: Person, server: Server) -> None:
+    person.begin()
+    trials = list(all_trials(person, server))
+    names = [url for trial in trials for url in (*trial["options"], *references(trial))]
+    assert len(set(names)) == len(names)
+    shown = Counter(hashlib.sha256(person.get(url).data).hexdigest() for url in names)
+    assert max(shown.values()) > 1, "some pictures do come again"
+    # Asking again for a trial gives the same names, or nothing could be kept by the browser.
+    assert person.session()["trials"] == person.session()["trials"]
+
+
+def references(trial: dict[str, Any]) -> list[str]:
+    return [*trial["references"]["strong"], *trial["references"]["weak"]]
+
+
+def all_trials(person: Person, server: Server) -> Iterator[dict[str, Any]]:
+    """Every trial as it is shown, answered right on the way."""
+    right = knows(server, person)
+    while (state := person.session())["next"] is not None:
+        yield from state["trials"]
+        for trial in state["trials"]:
+            person.answer(trial["index"], right(trial))
+
+
+def test_a_bundle_holds_the_pictures_of_a_block(person: Person, study: Study) -> None:
+    person.begin()
+    state = person.session()
+    urls = re.findall(r"/study/[a-z-]+/stimuli/\w+\.webp", json.dumps(state["trials"]))
+    found: dict[str, bytes] = {}
+    for address in state["bundles"]:
+        reply = person.get(address)
+        assert reply.status_code == 200
+        assert "immutable" in reply.headers["Cache-Control"]
+        assert "no-transform" in reply.headers["Cache-Control"]
+        n, size = struct.unpack_from("<II", reply.data)
+        assert len(reply.data) == 8 + n * (32 + size)
+        for at in range(8, len(reply.data), 32 + size):
+            found[reply.data[at : at + 32].decode()] = reply.data[at + 32 : at + 32 + size]
+    assert {url[-37:-5] for url in urls} == set(found)
+    assert len({len(picture) for picture in found.values()}) == 1
+    for url in urls[:4]:
+        picture = person.get(url).data
+        assert found[url[-37:-5]].startswith(picture)
+    assert len(state["bundles"]) == 1, "a block of small pictures is one request"
+
+
+def test_bundles_are_for_who_was_given_their_names(
+    person: Person, app: Flask, study: Study
+) -> None:
+    person.begin()
+    other = Person(app.test_client(), study)
+    other.begin()
+    address = person.session()["bundles"][0]
+    assert person.get(address).status_code == 200
+    assert other.get(address).status_code == 404
+    assert app.test_client().get(address).status_code == 404
+    folder, name = address.rsplit("/", 1)
+    first, n_trials, mark = name.split("-")
+    for guess in (f"{first}-9-{mark}", f"9-{n_trials}-{mark}", mark, "--", f"²-1-{mark}", "0-1-"):
+        assert person.get(f"{folder}/{guess}").status_code == 404, guess
+
+
+def test_large_blocks_come_in_several_bundles(
+    person: Person, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person.begin()
+    whole = person.session()["bundles"]
+    monkeypatch.setattr(stimulus_bundles, "BUNDLE_BYTES", 1)
+    state = person.session()
+    assert len(whole) == 1
+    assert len(state["bundles"]) == len(state["trials"])
+    parts = b"".join(person.get(address).data[8:] for address in state["bundles"])
+    assert parts == person.get(whole[0]).data[8:]
 
 
 @pytest.mark.parametrize(

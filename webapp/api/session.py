@@ -13,6 +13,7 @@ from werkzeug.exceptions import BadRequest
 
 from experiments.schedule import ScheduledTrial
 from experiments.study import Study
+from webapp import stimulus_bundles
 from webapp.models import Scheduled, StudyRecord
 from webapp.server import accesses, the_server
 from webapp.services import credit, responses, sessions
@@ -121,6 +122,10 @@ def show(sid: str) -> Response:
         "n_blocks": n_blocks,
         "page_token": sitting.page_token,
         "trials": [public_trial(visit, row) for row in block],
+        "bundles": [
+            url_for("participant.bundle", name=visit.study.name, token=token)
+            for token in stimulus_bundles.plan(visit.study, the_server().names, block)
+        ],
         "settings": rules.model_dump(mode="json", include=set(BROWSER_SETTINGS)),
     }
     if rules.feedback and rules.running_score:
@@ -130,11 +135,10 @@ def show(sid: str) -> Response:
 
 def public_trial(visit: Visit, row: Scheduled) -> dict[str, Any]:
     """A trial as the browser may see it."""
-    names = the_server().names
+    name = the_server().names.of_trial(row.session_id, row.index)
 
     def url_of(stimulus: str) -> str:
-        name = names.name(visit.sitting.participant_id, stimulus)
-        return url_for("participant.stimulus", name=visit.study.name, token=name)
+        return url_for("participant.stimulus", name=visit.study.name, token=name(stimulus))
 
     trial = ScheduledTrial.from_dict(row.body)
     shown = visit.study.task.public(trial, url_of)

@@ -19,6 +19,7 @@ from flask import (
 from flask_wtf.csrf import generate_csrf
 
 from experiments.study import Study
+from webapp import stimulus_bundles
 from webapp.models import Participant, StudyRecord
 from webapp.recruiters import Arrival, BadLaunch, settings_of
 from webapp.server import Server, access_of, give_access, the_server, the_study
@@ -58,7 +59,8 @@ def promises() -> dict[str, object]:
     return {"withdrawal": settings_of(record.settings).withdrawal}
 
 
-FOR_EVER = "private, max-age=31536000, immutable"
+# For this browser alone, and as it is: compressing on the way would bring back differences in size.
+FOR_EVER = "private, max-age=31536000, immutable, no-transform"
 
 
 def _person(record: StudyRecord) -> Participant | None:
@@ -383,6 +385,29 @@ def stimulus(name: str, token: str) -> Response:
     found = the_server().names.stimulus(person.id, token) if person is not None else None
     if found is None:
         abort(404)
-    reply = Response(study.stimulus_path(found).read_bytes(), mimetype="image/webp")
+    return _for_ever(study.stimulus_path(found).read_bytes(), "image/webp")
+
+
+@participant.get("/bundles/<token>")
+def bundle(name: str, token: str) -> Response:
+    """The pictures of several trials at once, see :mod:`webapp.stimulus_bundles`."""
+    record, study = the_study(name)
+    person = _person(record)
+    server = the_server()
+    content: bytes | None = None
+    if person is not None:
+        with server.database.read() as db:
+            session = sessions.of_participant(db, person.id)
+            asked = server.names.bundle(session.id, token) if session is not None else None
+            if session is not None and asked is not None:
+                rows = stimulus_bundles.trials_of(db, session.id, *asked)
+                content = stimulus_bundles.pack(study, server.names, rows)
+    if content is None:
+        abort(404)
+    return _for_ever(content, "application/octet-stream")
+
+
+def _for_ever(content: bytes, mimetype: str) -> Response:
+    reply = Response(content, mimetype=mimetype)
     reply.headers["Cache-Control"] = FOR_EVER
     return reply
