@@ -89,15 +89,16 @@ class ConceptSearch:
             yield from self._of_shared(dictionary, activation)
             return
         ids = [entry.id for entry in self.atlas.classes]
-        units: set[str] = set()  # the same unit in several classes is found once
+        units: dict[str, tuple[float, Found]] = {}
         for start in range(0, len(ids), _CLASSES_AT_ONCE):
             loaded = [self.atlas.load_class(i) for i in ids[start : start + _CLASSES_AT_ONCE]]
-            for one in self._of_classes(dictionary, loaded, activation):
-                if dictionary.basis == "units":
-                    if one.concept_id in units:
-                        continue
-                    units.add(one.concept_id)
-                yield one
+            for importance, one in self._of_classes(dictionary, loaded, activation):
+                if dictionary.basis != "units":
+                    yield one
+                elif importance > units.get(one.concept_id, (-np.inf,))[0]:
+                    units[one.concept_id] = importance, one
+        # The same unit in several classes is found once, in the one where it matters most.
+        yield from (one for _, one in units.values())
 
     def _of_shared(self, dictionary: DictionaryInfo, activation: Tensor) -> Iterator[Found]:
         files = {
@@ -123,7 +124,8 @@ class ConceptSearch:
 
     def _of_classes(
         self, dictionary: DictionaryInfo, loaded: list[AtlasClass], activation: Tensor
-    ) -> Iterator[Found]:
+    ) -> Iterator[tuple[float, Found]]:
+        """What some classes have of it, each with its importance there."""
         rows = [
             torch.from_numpy(np.asarray(one.array(f"{dictionary.id}/dictionary"), np.float32))
             for one in loaded
@@ -138,7 +140,7 @@ class ConceptSearch:
                 value = float(values[concept.index])
                 if value > 0:
                     most = float(strongest[concept.index])
-                    yield Found(
+                    found = Found(
                         dictionary=dictionary.id,
                         class_id=one.info.id,
                         concept_id=concept.id,
@@ -146,6 +148,7 @@ class ConceptSearch:
                         share=value * float(sizes[concept.index]) / norm,
                         strength=value / most if most > 0 else None,
                     )
+                    yield concept.importance, found
 
     def _strongest(self, one: AtlasClass, dictionary: str) -> NDArray[np.float32]:
         """The largest value (r,) of each concept in the class's stored crops, read once."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lens_core.atlas.spool import Answer, Found
 
-from .book import AtlasBook, title, unit_word
+from .book import AtlasBook, plain, title, unit_word
 from .directions import Named
 from .like_page import NearView, near_view
 from .links import Links
+from .pages import Picture
 from .texts import percent
 
 COMMAND = "lens worker --dir SERVER_DIR --model {spec}"
@@ -89,9 +90,24 @@ def _groups(book: AtlasBook, answer: Answer, links: Links) -> tuple[FoundGroup, 
 
 
 def _view(book: AtlasBook, one: Found, links: Links) -> NearView | None:
+    if one.class_id is not None and not book.has_class(one.class_id):
+        return None
     named = Named(one.class_id, one.concept_id, one.dictionary)
     try:
         view = near_view(book, named, one.share, links, text=percent(one.share))
     except (KeyError, StopIteration):
+        return None  # of an atlas that is not quite this one
+    crop = _strongest_crop(book, named, links)
+    return view if crop is None else replace(view, picture=crop)
+
+
+def _strongest_crop(book: AtlasBook, named: Named, links: Links) -> Picture | None:
+    """A real picture to hold beside the one that was sent."""
+    if named.class_id is None:
         return None
-    return view
+    entry = book.atlas.entry(named.class_id)
+    concept = book.info(named.class_id).concept(named.concept_id)
+    if not concept.crops:
+        return None
+    alt = f"Strongest crop of {named.concept_id} of {plain(entry.name)}"
+    return Picture(links.file(f"{entry.dir}/{concept.crops[0]}"), alt)

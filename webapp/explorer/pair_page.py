@@ -195,8 +195,14 @@ def _bars(pair: ClassPair, first: list[SideView], second: list[SideView]) -> tup
     both = first + second
     if pair.dictionary.scope == "shared":  # one direction, however many classes show it
         both = list({side.concept.id: side for side in reversed(both)}.values())
-    strongest = sorted(both, key=lambda side: -abs(side.found.separation or 0.0))[:N_BARS]
+    strongest = sorted(both, key=_weight, reverse=True)[:N_BARS]
     return tuple(sorted(strongest, key=lambda side: -(side.found.separation or 0.0)))
+
+
+def _weight(side: SideView) -> float:
+    """How much a concept tells the classes apart: by what it adds, else by where it points."""
+    found = side.found
+    return abs(found.separation or 0.0 if found.margin is None else found.margin)
 
 
 def _end(book: AtlasBook, entry: ClassEntry, links: Links) -> EndView:
