@@ -96,7 +96,7 @@ def test_the_static_site_holds_their_maps_but_no_pages(
         (tmp_path / "assets" / name).write_text("")
     monkeypatch.setattr(render, "STATIC", tmp_path / "assets")
     report = write_site(atlas, tmp_path / "site")
-    assert report.pages == 4 + 2 * 2 * (1 + 12)
+    assert report.pages == 5 + 2 * 2 * (1 + 12)
     folder = tmp_path / "site" / "class" / "0"
     assert (folder / f"{EARLIEST}.maps.bin").is_file()
     assert not (folder / f"{EARLIER}.html").exists()
