@@ -22,7 +22,7 @@ from experiments.dataset import DatasetWriter
 from experiments.observers import Departure, Observer
 from experiments.records import Status
 from experiments.rehearsal.browser import Browser, Reply, boot_of
-from experiments.rehearsal.pictures import Gallery, difference
+from experiments.rehearsal.pictures import Gallery, difference, name_in, unpack
 from experiments.schedule import ScheduledTrial, draw_schedule
 from experiments.simulate import planted
 from experiments.study import Study
@@ -178,6 +178,8 @@ class Rehearsal:
             raise LensError(f"{reply.url} answered {reply.status}: {state.get('error', 'no JSON')}")
         self._served = {int(trial["index"]): trial for trial in state["trials"]}
         self._next = state["next"]
+        for bundle in state.get("bundles", ()):
+            self._fetched |= unpack(self._browser.get(bundle).body)
 
     def _recognised_cell(self) -> str:
         """The cell whose schedule the server shows, told by what the first block shows."""
@@ -209,9 +211,10 @@ class Rehearsal:
         return difference(self.study, trial, served, self._gallery, self._fetch)
 
     def _fetch(self, url: str) -> bytes:
-        if url not in self._fetched:
-            self._fetched[url] = self._browser.get(url).body
-        return self._fetched[url]
+        name = name_in(url)
+        if name not in self._fetched:
+            self._fetched[name] = self._browser.get(url).body
+        return self._fetched[name]
 
     def _answer(self, trial: ScheduledTrial, seat: Seat) -> bool:
         """Answer a trial and have the server keep it; whether it went well."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,6 +23,9 @@ Fetch = Callable[[str], bytes]
 
 OVERRULED = frozenset({"phase", "index", "block", "attempt"})
 """Facts that the server states itself; a catch trial says that it is a test trial."""
+
+HEAD = struct.Struct("<II")
+NAME_BYTES = 32
 
 
 class Stimulus(str):
@@ -64,6 +68,32 @@ class Gallery:
             if digest not in self._served:
                 self._served[digest] = pixels_of(data)
             return self._served[digest]
+
+
+def unpack(bundle: bytes) -> dict[str, bytes]:
+    """Name and file of every picture in a bundle; none if it is no bundle.
+
+    Two numbers (little-endian u32: how many pictures, bytes of each), then for each picture its
+    name and its file, filled up with zeros.
+    """
+    if len(bundle) < HEAD.size:
+        return {}
+    n_pictures, size = HEAD.unpack_from(bundle)
+    frame = NAME_BYTES + size
+    if len(bundle) != HEAD.size + n_pictures * frame:
+        return {}
+    starts = range(HEAD.size, len(bundle), frame)
+    return {
+        bundle[at : at + NAME_BYTES].decode("ascii", "replace"): bundle[
+            at + NAME_BYTES : at + frame
+        ]
+        for at in starts
+    }
+
+
+def name_in(url: str) -> str:
+    """The name by which a bundle holds what is at an address."""
+    return url.rsplit("/", 1)[-1].split(".", 1)[0]
 
 
 def difference(
