@@ -41,7 +41,7 @@ def sidecar_content(analysis: Analysis, data: Dataset) -> dict[str, Any]:
     trials = data.trials[data.trials["phase"] == "test"]
     trials = trials[trials["participant"].isin(included)]
     test = analysis.test
-    options = test["n_options"].dropna().unique() if "n_options" in test else ()
+    options = test["n_options"].dropna().unique().tolist() if "n_options" in test else []
     content = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,

@@ -12,8 +12,9 @@ from .concept_views import concept_view
 from .front_pages import curated_class
 from .image_page import ImagePage, Step, image_numbers, image_page, surest
 from .links import Links, class_path, image_path
+from .number_views import TrustView
 from .pages import ConceptView
-from .trust import TrustView, trust_view
+from .trust import trust_view
 
 N_CONCEPTS = 3
 N_CROPS = 6
