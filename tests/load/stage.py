@@ -217,8 +217,14 @@ def _status_mb(pid: int, field: str) -> float:
         lines = Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
     except OSError:
         return 0.0
-    found = (line for line in lines if line.startswith(f"{field}:"))
-    return int(next(found).split()[1]) / 1024
+    # A process that has ended and not been waited for has no memory to tell of.
+    found = next((line for line in lines if line.startswith(f"{field}:")), f"{field}: 0 kB")
+    return int(found.split()[1]) / 1024
+
+
+def resident_mb(pid: int) -> float:
+    """Memory that a process holds now, megabytes."""
+    return _status_mb(pid, "VmRSS")
 
 
 def postgres_cpu_s() -> float:
