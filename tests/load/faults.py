@@ -45,7 +45,7 @@ from tests.load.process_server import ProcessServer  # noqa: E402
 from webapp import database as database_module  # noqa: E402
 
 SESSIONS = 210
-QUICK = ("dropped", "killed", "database_locked", "disk_full")
+QUICK = ("dropped", "database_locked", "disk_full")
 """Those that the tests of the browser do not have already."""
 BUSY_MS = 300
 """How long the server waits for a locked database here; for real longer than a browser does."""
@@ -127,7 +127,7 @@ def run(fault: str, n: int, study: Study, browser: Any, folder: Path, seed: int)
 def main() -> None:
     """Go through all faults and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one session of four faults")
+    parser.add_argument("--quick", action="store_true", help="one session of three faults")
     parser.add_argument("--sessions", type=int, default=SESSIONS, help="in total, at least")
     parser.add_argument("--only", nargs="+", choices=list(MISHAPS), help="these faults alone")
     parser.add_argument("--seed", type=int, default=0)

@@ -1,11 +1,12 @@
 """Does anything but the pixels tell the right answer, or the condition?
 
-People at a real server receive trials over HTTP; whatever came before each answer, pixels apart
-(``tests/load/received.py``), goes to gradient boosted trees, which are asked for the position of
-the right answer and for the participant's condition. They are judged on participants that they
-have not seen: the AUC of out-of-fold scores, ranked within folds, with an interval that resamples
-participants. The pictures are chosen to tempt: right ones compress badly and wrong ones well, and
-one condition's pictures are larger files than the other's before the study equalises them.
+People at a real server receive trials over HTTP, one in eight of them without bundles; whatever
+came before each answer, pixels apart (``tests/load/received.py``), goes to gradient boosted trees,
+which are asked for the position of the right answer and for the participant's condition. They are
+judged on participants that they have not seen: the AUC of out-of-fold scores, ranked within folds,
+with an interval that resamples participants. The pictures are chosen to tempt: right ones compress
+badly and wrong ones well, and one condition's pictures are larger files than the other's before the
+study equalises them.
 
 ``key_auc`` and ``condition_auc`` are estimate and interval; ``planted`` is the AUC for the key when
 one byte of what came with the right option is changed: its size, its name, a header. ``counting``
@@ -46,7 +47,7 @@ from tests.browser.live import LiveServer  # noqa: E402
 from tests.load.received import Reader, Seen, Wire, visit  # noqa: E402
 
 PEOPLE, TRIALS = 280, 20
-QUICK = (40, 9)
+QUICK = (24, 8)
 ITEMS, ROWS_PER_ITEM, SIZE_PX = 4, 8, 32
 PLANTS = ("size", "name", "header")
 RESAMPLES = 1000
