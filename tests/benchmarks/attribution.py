@@ -5,12 +5,19 @@ number of pictures given to the model at once. ``speedup_vs_captum`` has captum 
 own with the model as loaded, as its documentation shows; ``speedup_vs_captum_prepared`` gives it
 our scores: the model prepared for the machine, in our process. Runs take turns, medians of three.
 captum has neither RISE, Sobol nor HSIC: those are compared, forward by forward, with its Occlusion.
+``in_processor_time`` has the same ratios by seconds of processor instead of seconds by the wall:
+on a machine that others use, too, they say more.
+
+With ``--images`` the pictures are the photographs of that folder, else noise: the time hardly
+depends on what is seen. Methods with one forward a picture explain ``--pictures`` of them, the
+others ``--sampled-pictures``.
 
 ``peak_mb`` is the largest resident memory while one picture is explained with so many samples, each
-method in a process of its own that gives freed memory back; keys with "captum" are captum's methods
-as called by default.
+method in a process of its own that gives freed memory back (for Occlusion: so many windows); keys
+with "captum" are captum's methods as called by default.
 
     python tests/benchmarks/attribution.py [--quick] [--threads N] [--model SPEC] [--weights FILE]
+        [--images DIR] [--pictures N] [--sampled-pictures N] [--samples N] [--repeats N]
 """
 
 from __future__ import annotations
@@ -22,6 +29,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from contextlib import suppress
@@ -29,8 +37,11 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import numpy as np
 import torch
 from attribution_captum import CLASS, SEGMENTS, Case, Peer, Plain, plain_peer, window
+from PIL import Image, ImageOps
+from safetensors.torch import save_file
 
 from lens_core.attribution import ATTRIBUTIONS, Attribution, ClassTargets
 from lens_core.attribution.gradients import IntegratedGradients
@@ -42,6 +53,20 @@ from lens_core.attribution.surrogates import KernelShap, Lime
 from lens_core.classifier import Classifier, load_classifier
 
 STATUS = Path("/proc/self/status")
+
+Seconds = tuple[float, float]
+"""By the wall, and of all processors together."""
+
+
+def clock() -> Seconds:
+    """Now, for this process."""
+    return time.perf_counter(), time.process_time()
+
+
+def since(start: Seconds) -> Seconds:
+    """What has passed."""
+    wall, cpu = clock()
+    return wall - start[0], cpu - start[1]
 
 
 def ours(case: Case) -> dict[str, Attribution]:
@@ -90,9 +115,9 @@ def serve_plain(case: Case, layer: str, pipe: Connection) -> None:
     peer.run("saliency", case.pictures(1, px))
     while name := pipe.recv():
         x = case.pictures(case.count(name), px)
-        start = time.perf_counter()
+        start = clock()
         answered = peer.run(name, x) is not None
-        pipe.send(time.perf_counter() - start if answered else None)
+        pipe.send(since(start) if answered else None)
 
 
 def measure(case: Case) -> dict[str, object]:
@@ -107,29 +132,38 @@ def measure(case: Case) -> dict[str, object]:
     worker = context.Process(target=serve_plain, args=(case, classifier.layer, there), daemon=True)
     worker.start()
     there.close()  # so that a worker that dies ends the wait for it
-    seconds: dict[str, dict[str, float]] = {}
+    taken: dict[str, dict[str, Seconds]] = {}
     try:
         for name, method in ours(case).items():
-            seconds[name] = in_turns(case, name, method, classifier, prepared, here)
+            taken[name] = in_turns(case, name, method, classifier, prepared, here)
+            print(name, taken[name], file=sys.stderr, flush=True)
     finally:
         with suppress(BrokenPipeError):  # it has died: that is the error to see
             here.send("")
         worker.join()
     methods = ours(case)
     asked = {name: forwards(name, method, px) for name, method in methods.items()}
-    per_forward = seconds["occlusion"]["captum"] / (asked["occlusion"] * case.n_sampled)
-    only_ours = {
-        name: round(per_forward * asked[name] * case.n_sampled / seconds[name]["ours"], 2)
-        for name in ("rise", "sobol", "hsic")
-    }
-    return {
-        "speedup_vs_captum": ratios(seconds, "captum"),
-        "speedup_vs_captum_prepared": ratios(seconds, "prepared"),
-        "speedup_per_forward_vs_captum_occlusion": only_ours,
-        "seconds": {
-            name: {key: round(value, 3) for key, value in found.items()}
-            for name, found in seconds.items()
-        },
+
+    def figures(which: int) -> dict[str, object]:
+        seconds = {
+            name: {key: pair[which] for key, pair in found.items()} for name, found in taken.items()
+        }
+        per_forward = seconds["occlusion"]["captum"] / (asked["occlusion"] * case.n_sampled)
+        return {
+            "speedup_vs_captum": ratios(seconds, "captum"),
+            "speedup_vs_captum_prepared": ratios(seconds, "prepared"),
+            "speedup_per_forward_vs_captum_occlusion": {
+                name: round(per_forward * asked[name] * case.n_sampled / seconds[name]["ours"], 2)
+                for name in ("rise", "sobol", "hsic")
+            },
+            "seconds": {
+                name: {key: round(value, 3) for key, value in found.items()}
+                for name, found in seconds.items()
+            },
+        }
+
+    return figures(0) | {
+        "in_processor_time": figures(1),
         "forwards": {name: asked[name] * case.count(name) for name in methods},
     }
 
@@ -150,35 +184,39 @@ def in_turns(
     classifier: Classifier,
     prepared: Peer,
     pipe: Connection,
-) -> dict[str, float]:
+) -> dict[str, Seconds]:
     """Median seconds of ours, captum's, and captum's on our model."""
     x = case.pictures(case.count(name), classifier.preprocessing.input_px)
     targets = ClassTargets(classifier, CLASS)
     method.explain(x[: case.batch], targets, batch=case.batch)  # first calls are not timed
 
-    def time_ours() -> float | None:
-        start = time.perf_counter()
+    def time_ours() -> Seconds | None:
+        start = clock()
         method.explain(x, targets, batch=case.batch)
-        return time.perf_counter() - start
+        return since(start)
 
-    def time_captum() -> float | None:
+    def time_captum() -> Seconds | None:
         pipe.send(name)
-        answer: float | None = pipe.recv()
+        answer: Seconds | None = pipe.recv()
         return answer
 
-    def time_prepared() -> float | None:
-        start = time.perf_counter()
+    def time_prepared() -> Seconds | None:
+        start = clock()
         answered = prepared.run(name, x) is not None
-        return time.perf_counter() - start if answered else None
+        return since(start) if answered else None
 
     works = {"ours": time_ours, "captum": time_captum, "prepared": time_prepared}
-    times: dict[str, list[float]] = {key: [] for key in works}
+    times: dict[str, list[Seconds]] = {key: [] for key in works}
     for _ in range(case.repeats):
         for key, work in works.items():
             took = work()
             if took is not None:
                 times[key].append(took)
-    return {key: statistics.median(found) for key, found in times.items() if found}
+    return {
+        key: (statistics.median(w for w, _ in found), statistics.median(c for _, c in found))
+        for key, found in times.items()
+        if found
+    }
 
 
 def peak_mb() -> int:
@@ -220,15 +258,38 @@ def memory_of(case: Case, name: str, counts: list[int]) -> dict[int, int]:
     x = case.pictures(1, classifier.preprocessing.input_px)
     for k in counts:
         method = ours(replace(case, samples=k))[name]
+        if isinstance(method, Occlusion):
+            method = windows(k, classifier.preprocessing.input_px)
         forget_peak()
         method.explain(x, ClassTargets(classifier, CLASS), batch=case.batch)
         found[k] = peak_mb()
     return found
 
 
+def windows(n: int, px: int) -> Occlusion:
+    """Occlusion by about n windows."""
+    side, _ = window(px)
+    return Occlusion(side, max(1, (px - side) // max(1, round(n**0.5) - 1)))
+
+
+def write_photographs(folder: Path, px: int, out: Path) -> int:
+    """The model's views of a folder's photographs as one file; how many there are."""
+    files = [f for f in sorted(folder.rglob("*")) if f.suffix.lower() in {".jpg", ".jpeg", ".png"}]
+    seen = []
+    for file in files:
+        with Image.open(file) as opened:
+            square = ImageOps.fit(opened.convert("RGB"), (px, px), Image.Resampling.BICUBIC)
+        seen.append(torch.from_numpy(np.array(square)).permute(2, 0, 1))
+    save_file({"pictures": torch.stack(seen).contiguous()}, out)
+    return len(seen)
+
+
 MEMORY = (
     "smoothgrad",
+    "squaregrad",
+    "vargrad",
     "integrated_gradients",
+    "occlusion",
     "rise",
     "lime",
     "kernel_shap",
@@ -259,35 +320,55 @@ def main() -> None:
         "--model", help="SPEC; by default EfficientNet-Lite0, with --quick a tiny one"
     )
     parser.add_argument("--weights", default="none", help="file; the default is random weights")
+    parser.add_argument("--images", type=Path, help="folder of photographs to explain")
     parser.add_argument("--pictures", type=int, help="explained by methods with one forward each")
+    parser.add_argument("--sampled-pictures", type=int, default=1, help="explained by the others")
+    parser.add_argument("--repeats", type=int, help="3 by default, 1 with --quick")
     parser.add_argument("--samples", type=int, help="a picture, by the others")
     parser.add_argument("--batch", type=int, help="pictures given to the model at once")
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    weights = None if options.weights == "default" else options.weights
     few = options.quick
-    small = "timm:test_resnet" if few else "timm:tf_efficientnet_lite0"
-    case = Case(
-        spec=options.model or small,
+    counts = [26, 52] if few else [13, 52, 416]
+    names = ("rise",) if few else MEMORY
+    with tempfile.TemporaryDirectory() as folder:
+        case = case_of(options, Path(folder))
+        if options.memory_of:
+            print(json.dumps(memory_of(case, options.memory_of, counts)))
+            return
+        found = measure(case) | {"peak_mb": memory(sys.argv[1:], names)}
+    said = {
+        "pictures": case.n_gradient,
+        "sampled_pictures": case.n_sampled,
+        "samples": case.samples,
+        "batch": case.batch,
+        "threads": options.threads,
+        "quick": few,
+    }
+    print(json.dumps(found | said))
+
+
+def case_of(options: argparse.Namespace, folder: Path) -> Case:
+    """What the options ask for; photographs go into a file that all processes read."""
+    few = options.quick
+    spec = options.model or ("timm:test_resnet" if few else "timm:tf_efficientnet_lite0")
+    weights = None if options.weights == "default" else options.weights
+    photographs, at_most = None, 10_000
+    if options.images is not None and not options.memory_of:
+        photographs = str(folder / "photographs.safetensors")
+        px = load_classifier(spec, weights).preprocessing.input_px
+        at_most = write_photographs(options.images, px, Path(photographs))
+    return Case(
+        spec=spec,
         weights=weights,
-        n_gradient=options.pictures or (2 if few else 121),
-        n_sampled=1,
+        n_gradient=min(at_most, options.pictures or (2 if few else 121)),
+        n_sampled=min(at_most, options.sampled_pictures),
         samples=options.samples or (26 if few else 104),
         batch=options.batch or 16,
         threads=options.threads,
-        repeats=1 if few else 3,
-    )
-    counts = [26, 52] if options.quick else [13, 52, 416]
-    if options.memory_of:
-        print(json.dumps(memory_of(case, options.memory_of, counts)))
-        return
-    names = ("rise",) if options.quick else MEMORY
-    found = measure(case) | {"peak_mb": memory(sys.argv[1:], names)}
-    print(
-        json.dumps(
-            found | {"batch": case.batch, "threads": options.threads, "quick": options.quick}
-        )
+        repeats=options.repeats or (1 if few else 3),
+        photographs=photographs,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lens_core.attribution.segments import grid_segments
@@ -19,7 +20,10 @@ SEGMENTS = 36
 
 @dataclass(frozen=True)
 class Case:
-    """What is measured: pictures a method, samples a picture, pictures at once."""
+    """What is measured: pictures a method, samples a picture, pictures at once.
+
+    `photographs` is a safetensors file with uint8 "pictures" (n, 3, px, px), or None for noise.
+    """
 
     spec: str
     weights: str | None
@@ -29,10 +33,13 @@ class Case:
     batch: int
     threads: int
     repeats: int
+    photographs: str | None = None
 
     def pictures(self, n: int, px: int) -> Tensor:
-        """Noise: the time does not depend on what is seen."""
-        return torch.rand(n, 3, px, px, generator=torch.Generator().manual_seed(0))
+        """The first n photographs, or noise: the time hardly depends on what is seen."""
+        if self.photographs is None:
+            return torch.rand(n, 3, px, px, generator=torch.Generator().manual_seed(0))
+        return load_file(self.photographs)["pictures"][:n].float() / 255
 
     def count(self, name: str) -> int:
         """Pictures to explain: fewer where each needs many forwards."""
