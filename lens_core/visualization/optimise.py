@@ -108,8 +108,10 @@ def _climb(
         image = pictures()
         leaf = image.detach().requires_grad_()
         crops = take_crops(leaf, boxes, crop_px)
-        noise = torch.randn(crops.shape, generator=generator, device=device)
-        scores = goal(crops + settings.noise * noise)
+        if settings.noise:
+            noise = torch.randn(crops.shape, generator=generator, device=device)
+            crops = torch.add(crops, noise, alpha=settings.noise)
+        scores = goal(crops)
         (pull,) = torch.autograd.grad(-scores.sum(), leaf)
         transparency += pull.abs().mean(1)
         if settings.total_variation or start is not None:
