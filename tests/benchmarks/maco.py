@@ -142,16 +142,31 @@ def horama(case: Case, concept: int, steps: int, seed: int) -> tuple[Seconds, Te
 
 
 def steps_until(case: Case, wanted: Tensor, settings: MacoSettings) -> tuple[int | None, float]:
-    """Fewest of our steps, of a few lengths, after which the mean objective is `wanted`'s."""
-    reached = float("nan")
-    for steps in (8, 32, 64, 80, 96, 128, 192, 256):
-        if steps > settings.steps:
-            break
+    """About the fewest of our steps after which the mean objective is `wanted`'s.
+
+    Halves the gap between too few and enough until it is a sixteenth of the steps taken.
+    """
+    goal = float(wanted.mean())
+
+    def after(steps: int) -> float:
         _, pictures = ours(case, replace(settings, steps=steps))
-        reached = float(case.objective(pictures).mean())
-        if reached >= float(wanted.mean()):
-            return steps, reached
-    return None, reached
+        return float(case.objective(pictures).mean())
+
+    few, enough = 0, min(64, settings.steps)
+    reached = after(enough)
+    while reached < goal:
+        if enough == settings.steps:
+            return None, reached
+        few, enough = enough, min(2 * enough, settings.steps)
+        reached = after(enough)
+    while enough - few > max(1, enough // 16):
+        middle = (few + enough) // 2
+        found = after(middle)
+        if found < goal:
+            few = middle
+        else:
+            enough, reached = middle, found
+    return enough, reached
 
 
 def measure(
