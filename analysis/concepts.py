@@ -86,9 +86,8 @@ def concept_names(trials: pd.DataFrame, paradigm: str = "") -> pd.DataFrame:
         text = "response"
     if text is None or any(name not in trials for name in (*KEYS, "participant")):
         return pd.DataFrame(columns=columns)
-    given = trials[[*KEYS, "participant"]].assign(
-        written=trials[text].astype("string").str.strip(), plain=trials[text].map(plain_name)
-    )
+    written = given_names(trials, text)
+    given = trials[[*KEYS, "participant"]].assign(written=written, plain=written.map(plain_name))
     given = given[given[list(KEYS)].notna().all(axis=1) & (given["plain"] != "")]
     given = given.drop_duplicates([*KEYS, "participant"], keep="last")
     rows = []
@@ -101,6 +100,22 @@ def concept_names(trials: pd.DataFrame, paradigm: str = "") -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=columns)
     table["class_id"] = table["class_id"].astype("int64")
     return table
+
+
+def given_names(trials: pd.DataFrame, text: str) -> pd.Series:
+    """What people called it: the word of the vocabulary where there is one, else what they wrote.
+
+    Examples
+    --------
+    >>> trials = pd.DataFrame({"response": ["Blatt ", "stems"], "word": [None, "stem"]})
+    >>> given_names(trials, "response").tolist()
+    ['Blatt', 'stem']
+    """
+    written = trials[text].astype("string").str.strip()
+    if "word" not in trials:
+        return written
+    word = trials["word"].astype("string").str.strip()
+    return word.where(word.notna() & (word != ""), written)
 
 
 def plain_name(name: object) -> str:

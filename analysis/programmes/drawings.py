@@ -14,6 +14,7 @@ Shiebler, Eberhardt and Serre (2019), Learning What and Where to Attend, ICLR.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -31,7 +32,8 @@ from analysis.progress import Track, no_track
 from analysis.signal_detection import yes_no_by_condition
 
 NAME, CLICK_MAPS = "drawings", "click_maps"
-BY_A_PERSON = ("person", "human")
+BY_A_PERSON = ("person", "people", "human", "humans")
+NOT_TOLD = "not told"
 PEOPLE = Shown("people", "n_participants", "integer")
 
 
@@ -51,9 +53,9 @@ def drawing_study(
 
     Parameters
     ----------
-    trials : test trials with ``condition`` (the agent that drew), ``correct``, ``n_options``, and
-        ``item`` (the concept). Where ``correct_response`` is "person" or "machine" the task is to
-        say who drew.
+    trials : test trials with ``agent`` (who drew; else ``condition``), ``correct``, ``n_options``,
+        and ``item`` (the concept); several tasks (column ``task``) are told apart. Where
+        ``correct_response`` is "person" or "machine" the task is to say who drew.
     reference : the agent that others are compared with, usually people.
     described : what :func:`analysis.drawings.describe_drawings` found in feature space.
 
@@ -68,11 +70,26 @@ def drawing_study(
     [['human', 0.88], ['vae', 0.56]]
     """
     require_columns(trials, [cluster, "condition", "correct"])
+    if "task" in trials and trials["task"].nunique() > 1:
+        by_task = {
+            str(task): drawing_study(
+                own.drop(columns="task"), cluster=cluster, rng=rng, order=order,
+                reference=reference, level=level, labels=labels, n_resamples=n_resamples,
+                described=described if place == 0 else None,
+            )
+            for place, (task, own) in enumerate(trials.groupby("task", observed=True))
+        }  # fmt: skip
+        return _together(by_task)
     used = trials[trials["correct"].notna()]
     if used.empty:
         raise NotEstimable("there are no answers")
+    if "agent" in used and used["agent"].notna().any():
+        agent = used["agent"].astype("string")
+        used = used.assign(condition=agent.fillna(NOT_TOLD).astype(str))
+        reference = reference or next((one for one in BY_A_PERSON if one in set(agent)), None)
     present = set(used["condition"])
-    names = [name for name in (order or sorted(present)) if name in present]
+    names = [name for name in order or () if name in present]
+    names += sorted(present - set(names))
     shown = {name: (labels or {}).get(name, name) for name in names}
     found = accuracy_by_condition(
         used, cluster=cluster, rng=rng, order=names, level=level, n_resamples=n_resamples
@@ -110,6 +127,29 @@ def drawing_study(
         tuple(sections),
         tuple(drawings),
         tuple(dict.fromkeys(notes)),
+    )
+
+
+def _together(by_task: Mapping[str, Programme]) -> Programme:
+    """One programme of several tasks, each with its name in its sections and figures."""
+    first = next(iter(by_task.values()))
+
+    def told(task: str, text: str) -> str:
+        return f"{text} ({task.replace('_', ' ')})"
+
+    return replace(
+        first,
+        sections=tuple(
+            replace(one, name=f"{task}_{one.name}", title=told(task, one.title))
+            for task, found in by_task.items()
+            for one in found.sections
+        ),
+        drawings=tuple(
+            replace(one, name=f"{task}_{one.name}", alt=told(task, one.alt.rstrip(".")) + ".")
+            for task, found in by_task.items()
+            for one in found.drawings
+        ),
+        notes=tuple(dict.fromkeys(note for found in by_task.values() for note in found.notes)),
     )
 
 

@@ -26,7 +26,7 @@ import pandas as pd
 
 from analysis.agreement import krippendorff_alpha
 from analysis.clustered_logit import NotEstimable
-from analysis.concepts import KEYS, concept_names, plain_name
+from analysis.concepts import KEYS, concept_names, given_names, plain_name
 from analysis.intervals import wilson
 from analysis.people import require_columns
 from analysis.programmes.base import Drawing, Programme, Section, Shown, attempt
@@ -114,10 +114,7 @@ def _given(trials: pd.DataFrame, cluster: str, name: str) -> pd.DataFrame:
     concept = all(key in trials for key in KEYS) and bool(trials["concept_id"].notna().any())
     if not concept:
         require_columns(trials, ["item"])
-    written = trials[name].astype("string").str.strip()
-    if "word" in trials:
-        word = trials["word"].astype("string").str.strip()
-        written = word.where(word.notna() & (word != ""), written)
+    written = given_names(trials, name)
     given = trials.assign(written=written, plain=written.map(plain_name, na_action="ignore"))
     if concept:
         several = trials["class_id"].nunique() > 1

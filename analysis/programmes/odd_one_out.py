@@ -39,7 +39,7 @@ def odd_one_out_study(
     reference: str | None = None,
     level: float = 0.95,
     labels: Mapping[str, str] | None = None,
-    task: str = "item",
+    task: str | None = None,
     learners: pd.DataFrame | None = None,
     n_resamples: int = BOOTSTRAP_RESAMPLES,
 ) -> Programme:
@@ -47,7 +47,8 @@ def odd_one_out_study(
 
     Parameters
     ----------
-    trials : test trials with the rule (``task``), ``correct``, and if known ``kind`` (elementary,
+    trials : test trials with the rule (the column ``task``; if it is not told, ``rule``, else
+        ``item``), ``correct``, and if known ``kind`` (elementary,
         composite), ``trial`` (for learning) and ``confidence``.
     learners : results of machines: ``condition`` (the learner), the rule, ``n_samples``,
         ``correct`` (accuracy).
@@ -63,6 +64,8 @@ def odd_one_out_study(
     >>> found.to_frame()[["average", "accuracy", "n_good"]].values.tolist()
     [['tasks', 0.5, 1], ['rows', 0.5, 1]]
     """
+    if task is None:
+        task = "rule" if "rule" in trials and trials["rule"].notna().any() else "item"
     require_columns(trials, [cluster, task, "correct"])
     notes: list[str] = []
     kind = next((name for name in KINDS if name in trials and trials[name].notna().any()), None)

@@ -81,6 +81,7 @@ def _pairs(trials: pd.DataFrame) -> str:
         return ""
     answers = trials[["first", "second", "response"]].dropna().astype(str)
     among = (answers["response"] == answers["first"]) | (answers["response"] == answers["second"])
+    among |= answers["response"].isin(["0", "1"])
     return "a choice between 'first' and 'second'" if len(answers) and among.all() else ""
 
 

@@ -31,6 +31,8 @@ from analysis.signal_detection import sensitivity_by_condition
 
 NAME = "visualizations"
 PLAUSIBILITY = "plausibility"
+PLACES = ("0", "1")
+"""Answers that tell the place of the picture, not its method."""
 SOURCE = "Borowski et al. (2021), ICLR; Zimmermann et al. (2021), NeurIPS"
 PEOPLE = Shown("people", "n_participants", "integer")
 
@@ -146,7 +148,8 @@ def plausibility(
 
     Parameters
     ----------
-    trials : one row a choice: the two methods shown and the one ``chosen``.
+    trials : one row a choice: the two methods shown and the one ``chosen``, by its name or by its
+        place ("0" is the first).
     rng, order : not used; intervals come from the covariance clustered by participant.
 
     Examples
@@ -158,6 +161,11 @@ def plausibility(
     >>> found["plausibility"]["option"].tolist()
     ['c', 'b', 'a']
     """
+    require_columns(trials, [first, second, chosen])
+    answer = trials[chosen].astype("string")
+    if answer.dropna().isin(PLACES).all():
+        named = trials[first].where(answer == PLACES[0], trials[second])
+        trials = trials.assign(**{chosen: named.where(answer.notna())})
     found = bradley_terry(
         trials, cluster=cluster, first=first, second=second, chosen=chosen,
         reference=reference, level=level,

@@ -27,9 +27,10 @@ def run(script: str, *arguments: str) -> dict[str, Any]:
 def test_coverage(tmp_path: Path) -> None:
     found = run("coverage.py", "--table", str(tmp_path / "table.md"))
     for people in ("20", "40"):
-        assert found["coverage"]["two_way"][people] >= 0.75
-        assert found["type_i"]["two_way"][people] <= 0.25
-    assert len(found["cells"]) == 6
+        assert found["coverage"]["odds_ratio"][people] >= 0.9
+        assert found["type_i"]["odds_ratio"][people] <= 0.1
+    assert len(found["cells"]) == 6 * 4
+    assert found["n_rows"] == 2 * 3
     assert "| 20 | 10 | 0.5 |" in (tmp_path / "table.md").read_text()
 
 
