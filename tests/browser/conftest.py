@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from experiments.study import Study
+from lens_core.atlas import Atlas
+from tests.browser.explorers import serving_atlases
 from tests.browser.live import LiveServer, make_study
 from tests.support.atlases import make_atlas
 
@@ -54,3 +56,22 @@ def new_visitor(chromium: Any, server: LiveServer) -> Iterator[Callable[..., Any
 def visitor(new_visitor: Callable[..., Any]) -> Any:
     """One person who has not come yet."""
     return new_visitor()
+
+
+@pytest.fixture(scope="session")
+def explorer(synthetic_atlas: Atlas, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of one explorer for all tests, with three atlases.
+
+    ``atlas/synthetic/`` is that of the other tests; ``atlas/whole/`` has everything that an atlas
+    can have, and people were asked about it; ``atlas/shared/`` has one dictionary for all classes.
+    """
+    from tests.support.shared_atlases import make_shared_atlas
+    from tests.webapp.test_explorer_people import put, sidecar
+
+    folder = tmp_path_factory.mktemp("explorer")
+    whole = make_atlas(folder / "whole", n_images=12, divided=True, attributed=True)
+    shared = make_shared_atlas(folder / "shared")
+    put(folder / "sidecars", sidecar(whole.hash))
+    roots = [synthetic_atlas.root, whole.root, shared.root]
+    with serving_atlases(roots, folder / "sidecars") as address:
+        yield address

@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.serving import make_server
 
 from lens_core.atlas import Atlas
-from webapp.explorer import create_explorer_app
+from tests.browser.explorers import careful_page
 from webapp.explorer.site import write_site
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def address(synthetic_atlas: Atlas) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, create_explorer_app([synthetic_atlas.root]), threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/atlas/synthetic/"
-    server.shutdown()
+@pytest.fixture
+def address(explorer: str) -> str:
+    return f"{explorer}atlas/synthetic/"
 
 
 @pytest.fixture
 def page(chromium: Any) -> Iterator[Any]:
-    """A page that fails its test if a script fails or the content policy refuses something."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda line: complaints.extend([line.text] * (line.type == "error")))
-    yield page
-    context.close()
-    assert complaints == []
+    with careful_page(chromium) as page:
+        yield page
 
 
 def test_the_slider_reads_the_curve_out(page: Any, address: str) -> None:
