@@ -224,6 +224,7 @@ def _write_class(
                     "top_concept": top,
                     "x": rng.normal(size=n_images) + 3 * np.cos(2 * np.pi * top / n_concepts),
                     "y": rng.normal(size=n_images) + 3 * np.sin(2 * np.pi * top / n_concepts),
+                    **(_other_places(top) if measured else {}),
                     "picture": [f"images/{i:04d}.webp" for i in range(n_images)],
                 }
             ),
@@ -327,6 +328,12 @@ def _write_class(
                 attributions=ATTRIBUTIONS if attributed else (),
             )
         )
+
+
+def _other_places(top: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    """A second layout: a column for each concept, its images from top to bottom."""
+    order = np.arange(len(top), dtype=np.float64)
+    return {"umap_x": top.astype(np.float64), "umap_y": order}
 
 
 def _fit(info: DictionaryInfo, shared: bool, measured: bool) -> DictionaryFit:

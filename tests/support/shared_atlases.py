@@ -88,6 +88,7 @@ def make_shared_atlas(
             row=row,
             firing_rate=float(rates[row]),
             position=(float(np.cos(row)), float(np.sin(row))),
+            umap=(float(row % 40), float(row // 40)),
             classes=tuple(
                 ClassShare(class_id=int(i), importance=float(importances[i, row]), prevalence=0.2)
                 for i in np.argsort(-importances[:, row], kind="stable")[:10]
@@ -102,6 +103,7 @@ def make_shared_atlas(
         ClassPlace(
             class_id=i,
             position=(float(np.cos(i)), float(np.sin(2 * i))),
+            umap=(float(i % 12), float(i // 12)),
             closest=tuple(
                 (j, round(0.9 - 0.1 * abs(i - j), 3)) for j in range(n_classes) if j != i
             )[:4],

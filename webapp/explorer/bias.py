@@ -103,25 +103,23 @@ def shared_by_strangers(book: AtlasBook) -> tuple[SharedByStrangers, ...]:
 def _of_each(book: AtlasBook) -> list[SharedByStrangers]:
     """From the table of similar concepts: its pairs of classes, and what else each pair shares."""
     importance = {
-        (entry.id, concept.id): concept.importance
+        entry.id: {c.id: c.importance for c in entry.concepts if c.dictionary == book.main.id}
         for entry in book.atlas.classes
-        for concept in entry.concepts
-        if concept.dictionary == book.main.id
     }
     pairs: dict[tuple[int, int], dict[tuple[str, str], float]] = defaultdict(dict)
     for (here, concept), others in book.similar_rows.items():
         for there, other, cosine in others:
-            if (here, concept) not in importance or (there, other) not in importance:
+            if concept not in importance.get(here, {}) or other not in importance.get(there, {}):
                 continue
             names = (concept, other) if here < there else (other, concept)
             pairs[min(here, there), max(here, there)][names] = cosine
     found = []
     for (here, there), cosines in pairs.items():
         for (concept, other), cosine in cosines.items():
-            mine, theirs = importance[here, concept], importance[there, other]
+            mine, theirs = importance[here][concept], importance[there][other]
             if min(mine, theirs) <= 0:
                 continue
-            related = _relatedness(here, concept, cosines, importance)
+            related = _relatedness(concept, cosines, importance[here])
             score = min(mine, theirs) * (cosine - related)
             if score > LEAST:
                 found.append(
@@ -133,10 +131,9 @@ def _of_each(book: AtlasBook) -> list[SharedByStrangers]:
 
 
 def _relatedness(
-    class_id: int,
     left_out: str,
     cosines: dict[tuple[str, str], float],
-    importance: dict[tuple[int, str], float],
+    importance: dict[str, float],
 ) -> float:
     """Mean best cosine of a class's other concepts with the other class, weighted by importance.
 
@@ -146,8 +143,8 @@ def _relatedness(
     for (concept, _), cosine in cosines.items():
         best[concept] = max(best.get(concept, 0.0), cosine)
     total = whole = 0.0
-    for (owner, concept), weight in importance.items():
-        if owner == class_id and concept != left_out and weight > 0:
+    for concept, weight in importance.items():
+        if concept != left_out and weight > 0:
             whole += weight
             total += weight * best.get(concept, 0.0)
     return total / whole if whole else 0.0

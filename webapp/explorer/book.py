@@ -8,7 +8,6 @@ import numpy as np
 
 from lens_core.atlas import (
     Atlas,
-    AtlasClass,
     ClassEntry,
     ClassInfo,
     ConceptInfo,
@@ -39,6 +38,8 @@ METHOD_NAMES = {
 }
 KEPT_CLASSES = 96
 """Classes whose small description stays in memory; bounds the memory of a server."""
+OPEN_CLASSES = 6
+"""Classes whose tables stay in memory: one page asks for them several times."""
 
 
 class AtlasBook:
@@ -55,7 +56,9 @@ class AtlasBook:
         self.atlas = atlas
         self.slug = slug
         self.people = people or People()
+        self.load = lru_cache(maxsize=OPEN_CLASSES)(atlas.load_class)
         self.info = lru_cache(maxsize=KEPT_CLASSES)(self._info)
+        self.crop_places = lru_cache(maxsize=OPEN_CLASSES)(self._crop_places)
         self.best_image = lru_cache(maxsize=1024)(self._best_image)
         self.shared = cache(atlas.shared)
 
@@ -74,12 +77,14 @@ class AtlasBook:
         dictionary = self.atlas.dictionary(dictionary_id)
         return dictionary if dictionary.parent is None else self.root_of(dictionary.parent)
 
-    def load(self, class_id: int) -> AtlasClass:
-        """A class with its tables and arrays."""
-        return self.atlas.load_class(class_id)
-
     def _info(self, class_id: int) -> ClassInfo:
-        return self.atlas.load_class(class_id).info
+        return self.load(class_id).info
+
+    def _crop_places(self, class_id: int) -> list[list[float]]:
+        """Of each crop of a class: its image, then left, top, right, bottom as fractions of it."""
+        table = self.load(class_id).crops
+        places: list[list[float]] = table[["image", "x0", "y0", "x1", "y1"]].to_numpy().tolist()
+        return places
 
     def _best_image(self, class_id: int) -> str | None:
         """Picture of the image that the model is surest of."""

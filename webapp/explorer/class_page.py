@@ -101,7 +101,7 @@ def class_page(book: AtlasBook, class_id: int, links: Links, dictionary: str | N
         points=points,
         marks=marks,
         n_grey=sum(point.css == "c-none" for point in points),
-        umap="" if umap is None else written(fill_box(umap, *CLUSTER_BOX)),
+        umap="" if umap is None else written(np.rint(fill_box(umap, *CLUSTER_BOX))),
         # Units are at right angles to one another: a map of them would show nothing.
         nodes=_proximity(concepts, views) if chosen.basis == "concepts" else (),
         shares=shares,
@@ -141,8 +141,8 @@ def _cluster(
     other = None if umap is None else fill_box(umap, *CLUSTER_BOX)
     css = {concept.index: css_color(concept) for concept in concepts}
     points = tuple(
-        PointView(round(float(x), 1), round(float(y), 1), css.get(int(t), "c-none"))
-        for (x, y), t in zip(xy, top, strict=True)
+        PointView(x, y, css.get(t, "c-none"))
+        for (x, y), t in zip(np.rint(xy).astype(int).tolist(), top.tolist(), strict=True)
     )
     marks = []
     for concept in concepts:
@@ -271,16 +271,18 @@ def _data(
     share = (
         contributions[np.arange(len(top)), top] if contributions is not None else np.zeros(len(top))
     )
+    pictures = images["picture"].tolist()
+    usual = all(name == f"images/{i:04d}.webp" for i, name in enumerate(pictures))
     data: dict[str, Any] = {
         "pictures": links.file(f"{entry.dir}/").partition("?")[0],
         "version": book.version,
-        "picture": images["picture"].tolist(),
+        "picture": None if usual else pictures,
         "top": top.tolist(),
         "share": [
-            round(float(value), 3) if row >= 0 else None
+            round(float(value), 2) if row >= 0 else None
             for value, row in zip(share, top, strict=True)
         ],
-        "probability": [round(float(value), 3) for value in images["probability"]],
+        "probability": [round(float(value), 2) for value in images["probability"]],
         "split": [int(split == "held_out") for split in images["split"]],
         "concepts": [
             {

@@ -15,6 +15,7 @@ from .pages import (
     AlignmentBar,
     ClassShareView,
     ConceptView,
+    Picture,
     SimilarView,
 )
 from .parts import division_of, parts_view
@@ -123,9 +124,16 @@ def _similar(
         other = _find(book.info(class_id), concept_id)
         if other is None:
             continue
-        view = concept_view(book, other_entry, other, links)
+        dictionary = None if other.dictionary == book.main.id else other.dictionary
+        look = book.visualization(other_entry, other, links)
         views.append(
-            SimilarView(view.label, title(other_entry.name), cosine, view.link, view.picture)
+            SimilarView(
+                concept_label=book.label(other, class_id),
+                class_name=title(other_entry.name),
+                cosine=cosine,
+                link=links.concept(class_id, concept_id, dictionary),
+                picture=Picture(look.address, "") if look else None,  # the link says what it is
+            )
         )
     return tuple(views)
 

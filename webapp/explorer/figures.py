@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 from numpy.typing import NDArray
+
+from .pages import PointView
 
 Floats = NDArray[np.float64]
 
@@ -56,6 +61,11 @@ def umap_columns(images: pd.DataFrame) -> Floats | None:
 def written(xy: Floats) -> str:
     """Places as an attribute of a figure: ``x y x y …``, in its units."""
     return " ".join(f"{value:.1f}".removesuffix(".0") for value in xy.ravel().tolist())
+
+
+def dots(points: Iterable[PointView]) -> Markup:
+    """The circles of a cluster graph: hundreds, so that a template would take its time."""
+    return Markup("".join(f'<circle class="{p.css}" cx="{p.x}" cy="{p.y}"/>' for p in points))
 
 
 def densest(xy: Floats, radius: float = 60.0) -> Floats:

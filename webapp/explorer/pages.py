@@ -115,8 +115,8 @@ class ConceptView:
 class PointView:
     """One image in the cluster graph, in units of the figure."""
 
-    x: float
-    y: float
+    x: int
+    y: int
     css: str
 
 

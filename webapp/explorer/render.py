@@ -14,6 +14,7 @@ from .bias_page import bias_page
 from .book import AtlasBook
 from .compare_links import like_address
 from .example_page import example_page, has_example
+from .figures import dots
 from .image_page import image_page
 from .links import Links
 from .shared_maps import shared_maps
@@ -139,7 +140,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, count=count, decimals=decimals)
+    # Pages carry a value an image: spaces between them would be a tenth of it.
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
+    environment.filters.update(percent=percent, count=count, decimals=decimals, dots=dots)
     environment.globals.update(
         CLASSES=links.CLASSES,
         METHOD=links.METHOD,

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 from lens_core.atlas import Atlas, LensError, Track
@@ -164,7 +165,16 @@ def _begin(job: Job) -> None:
     """Open the atlas once in a new process, which ends what it is at when Ctrl-C is pressed."""
     global _mine
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     _mine = (job, AtlasBook(Atlas.open(job.atlas), "atlas", people=job.people))
+
+
+def _leave_with_parent() -> None:
+    """Whoever began this process may be killed; nobody would tell it."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _write(piece: Piece) -> Written:

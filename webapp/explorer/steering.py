@@ -160,7 +160,9 @@ def _scale(values: Floats, low: float, high: float, start: float, end: float) ->
 
 
 def _path(x: Floats, y: Floats) -> str:
-    return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True))
+    return "M" + "L".join(
+        f"{a:.1f} {b:.1f}".replace(".0 ", " ").removesuffix(".0") for a, b in zip(x, y, strict=True)
+    )
 
 
 def _nice(low: float, high: float, about: int = 4) -> list[float]:

@@ -1,6 +1,6 @@
 // The cluster graph: pointing at a dot shows its image, a click keeps it, Enter opens its concept.
 
-import { imageAddress, percent, type ClassData, type ConceptData } from "./data";
+import { imageAddress, percent, pictureAddress, type ClassData, type ConceptData } from "./data";
 import { conceptColor, drawWhere, loadMaps } from "./maps";
 import { Scatter } from "./scatter";
 import { remember, remembered } from "./state";
@@ -112,7 +112,8 @@ function show(
   const canvas = preview.querySelector<HTMLCanvasElement>("[data-preview-where]");
   const text = preview.querySelector<HTMLElement>("[data-preview-text]");
   if (!image || !canvas || !text) return;
-  image.src = `${data.pictures}${data.picture[place]}?v=${data.version}`;
+  const address = pictureAddress(data, place);
+  image.src = address;
   image.alt = `Image ${place}`;
   const link = preview.querySelector<HTMLAnchorElement>("[data-preview-link]");
   const page = imageAddress(data, place);
@@ -127,7 +128,7 @@ function show(
   loadMaps(data.maps)
     .then(async (maps) => {
       await image.decode().catch(() => undefined);
-      if (!image.src.includes(data.picture[place] ?? "\0")) return;
+      if (image.getAttribute("src") !== address) return;
       drawWhere(canvas, maps, place, concept.index, conceptColor(concept.css));
       canvas.hidden = preview.classList.contains("without-where");
     })

@@ -12,7 +12,8 @@ export interface ConceptData {
 export interface ClassData {
   pictures: string;
   version: string;
-  picture: string[];
+  /** Names of the images' files; empty where they are numbered. */
+  picture: string[] | null;
   top: number[];
   /** Empty where the class does not show the concept that counts most. */
   share: (number | null)[];
@@ -28,6 +29,12 @@ export interface ClassData {
 export function readClassData(): ClassData | null {
   const block = document.getElementById("page-data");
   return block?.textContent ? (JSON.parse(block.textContent) as ClassData) : null;
+}
+
+/** Address of the picture of one image. */
+export function pictureAddress(data: ClassData, place: number): string {
+  const numbered = `images/${String(place).padStart(4, "0")}.webp`;
+  return `${data.pictures}${data.picture?.[place] ?? numbered}?v=${data.version}`;
 }
 
 /** Address of the page of one image, if it has one. */

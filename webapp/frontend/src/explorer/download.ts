@@ -2,7 +2,7 @@
 
 const STYLES = [
   "fill", "fill-opacity", "stroke", "stroke-width", "stroke-linecap", "stroke-dasharray", "opacity",
-  "font-family", "font-size", "font-weight", "text-anchor", "clip-path",
+  "font-family", "font-size", "font-weight", "text-anchor", "clip-path", "r",
 ] as const;
 const PNG_SCALE = 3;
 

@@ -9,7 +9,7 @@ export function startWaterfall(): void {
   const address = table?.dataset["maps"];
   if (!table || !canvas || !address) return;
   const image = Number(table.dataset["image"]);
-  const rows = [...table.querySelectorAll<HTMLTableRowElement>("tr[data-row]")];
+  const rows = [...table.querySelectorAll<HTMLTableRowElement>("tr[data-part]")];
   let kept: HTMLTableRowElement | null = null;
 
   const show = (row: HTMLTableRowElement | null): void => {
@@ -19,7 +19,7 @@ export function startWaterfall(): void {
     loadMaps(address)
       .then((maps) => {
         if (!row.classList.contains("is-active")) return;
-        const { row: number, css = "c-none" } = row.dataset;
+        const { part: number, css = "c-none" } = row.dataset;
         drawWhere(canvas, maps, image, Number(number), conceptColor(css));
         canvas.hidden = false;
       })
@@ -28,7 +28,7 @@ export function startWaterfall(): void {
   const keep = (row: HTMLTableRowElement | null): void => {
     kept = row;
     rows.forEach((other) => other.classList.toggle("is-pinned", other === row));
-    remember("part", row?.dataset["row"] ?? null);
+    remember("part", row?.dataset["part"] ?? null);
     show(row);
   };
   for (const row of rows) {
@@ -41,6 +41,6 @@ export function startWaterfall(): void {
       keep(kept === row ? null : row);
     });
   }
-  const wanted = rows.find((row) => row.dataset["row"] === remembered("part"));
+  const wanted = rows.find((row) => row.dataset["part"] === remembered("part"));
   if (wanted) keep(wanted);
 }
