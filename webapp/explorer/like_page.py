@@ -7,7 +7,7 @@ concepts of a class from a file and shows what its address asks for.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -141,6 +141,7 @@ def near_view(
 
 def like_data(book: AtlasBook, links: Links) -> Iterator[tuple[int, bytes]]:
     """For each class what its concepts are like, as JSON for the page of a static site."""
+    views = _all_views(book, links)
     chosen = [d for d in book.atlas.dictionaries if not d.depth]
     classes = book.atlas.classes
     for start in range(0, len(classes), _CLASSES_AT_ONCE):
@@ -155,7 +156,7 @@ def like_data(book: AtlasBook, links: Links) -> Iterator[tuple[int, bytes]]:
             stored = directions_of(book, dictionary.layer)
             near = stored.nearest_of([(i, concept.id) for i, concept in asked], N_STATIC)
             for (class_id, concept), those in zip(asked, near, strict=True):
-                found[class_id].append(_record(book, class_id, concept, those, links))
+                found[class_id].append(_record(book, class_id, concept, those, views, links))
         for class_id, records in found.items():
             content = {"concepts": records}
             yield class_id, json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
@@ -189,8 +190,29 @@ def _of_all(book: AtlasBook, named: Named, value: float, text: str, links: Links
     )
 
 
+def _all_views(book: AtlasBook, links: Links) -> dict[tuple[int | None, str], NearView]:
+    """Every concept that can be found, made once: each class is read a single time."""
+    asked: list[Named] = []
+    for dictionary in book.atlas.dictionaries:
+        if dictionary.scope == "shared":
+            living = book.shared(dictionary.id).info.concepts
+            asked += [Named(None, concept.id, dictionary.id) for concept in living]
+    own = {d.id for d in book.atlas.dictionaries if d.scope == "class" and not d.depth}
+    for entry in book.atlas.classes:
+        mine = (concept for concept in entry.concepts if concept.dictionary in own)
+        asked += [Named(entry.id, concept.id, concept.dictionary) for concept in mine]
+    return {
+        (named.class_id, named.concept_id): near_view(book, named, 0.0, links) for named in asked
+    }
+
+
 def _record(
-    book: AtlasBook, class_id: int, concept: ConceptInfo, near: Sequence[Near], links: Links
+    book: AtlasBook,
+    class_id: int,
+    concept: ConceptInfo,
+    near: Sequence[Near],
+    views: Mapping[tuple[int | None, str], NearView],
+    links: Links,
 ) -> dict[str, object]:
     entry = book.atlas.entry(class_id)
     view = concept_view(book, entry, concept, links)
@@ -209,8 +231,9 @@ def _record(
                 "link": one.link,
                 "like": one.like,
                 "picture": one.picture.address if one.picture else "",
-                "text": one.text,
+                "text": decimals(each.cosine),
             }
-            for one in (near_view(book, each.named, each.cosine, links) for each in near)
+            for each in near
+            for one in (views[each.named.class_id, each.named.concept_id],)
         ],
     }
