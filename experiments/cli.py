@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -28,7 +30,7 @@ STUDY = click.argument("study", type=click.Path(path_type=Path))
     help="Atlas to draw stimuli from; may repeat.",
 )
 @click.option("--stimuli", type=click.Path(path_type=Path), help="Table of trials (CSV) instead.")
-@click.option("--generator", help="Stimulus generator instead.")
+@click.option("--generator", help="Stimulus generator instead: leaves (for intruder).")
 @click.option("--name", help="Name in addresses and data, [a-z0-9-]; default: the folder's.")
 @click.option("--title", help="Title for people; default: the name.")
 @click.option("--seed", default=0, show_default=True, help="Of everything that is drawn.")
@@ -60,8 +62,8 @@ def new(
     """
     from experiments.paradigms import BuildRequest, get_paradigm
 
-    if generator is not None:
-        raise LensError(f"--generator {generator}: no paradigm uses a generator yet; give --atlas")
+    if generator is not None and (atlases or stimuli is not None):
+        raise LensError("give one of --atlas, --stimuli and --generator")
     if seed < 0:
         raise LensError(f"--seed {seed}: must be 0 or more")
     name = name if name is not None else default_name(out)
@@ -75,7 +77,17 @@ def new(
         design=dict(parse_setting(setting) for setting in settings),
         force=force,
     )
-    study = get_paradigm(paradigm).build(request, terminal.track)
+    task = get_paradigm(paradigm)
+    if generator is None:
+        study = task.build(request, terminal.track)
+    else:
+        from experiments.generators.tables import generated_table
+
+        with TemporaryDirectory(prefix="lens-stimuli-") as folder:
+            table = generated_table(
+                generator, paradigm, Path(folder), request.design, seed, terminal.track
+            )
+            study = task.build(replace(request, table=table), terminal.track)
     for note in study.config.source.notes:
         terminal.note(f"note: {note}")
     items = {row["item"] for row in study.templates}
