@@ -129,6 +129,10 @@ class Session(Strict):
     resume: Literal["resume", "checkpoint", "refuse"] = "resume"
     resume_max_age_min: int = Field(default=1440, ge=1)
     lease_min: int = Field(default=60, ge=1, description="an unfinished place is free again after")
+    calibrate: bool = Field(default=False, description="ask for the screen's size with a bank card")
+    viewing_cm: float = Field(
+        default=57.0, gt=0, le=500, description="asked-for distance of the eyes"
+    )
 
 
 class Exclusion(Strict):
@@ -159,11 +163,29 @@ class AnalysisPlan(Strict):
     notes: str = ""
 
 
+class Bonus(Strict):
+    """What is earned beside the reward, by a rule that is fixed before anybody takes part.
+
+    Attributes
+    ----------
+    currency : as recruiters write it, such as ``GBP``.
+    completed : for everybody who finishes.
+    per_correct : for each right answer of a test trial, of those who finish.
+    most : no more than this in all.
+    """
+
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    completed: float = Field(default=0.0, ge=0)
+    per_correct: float = Field(default=0.0, ge=0)
+    most: float | None = Field(default=None, ge=0)
+
+
 class Completion(Strict):
     """The end: thanks, explanation, pay. Codes are secrets of the server, not of this file."""
 
     markdown: str = "Thank you for taking part."
     reward: str = ""
+    bonus: Bonus | None = None
 
 
 class Design(Strict):

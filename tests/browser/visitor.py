@@ -63,7 +63,7 @@ class Visitor:
         self.answer_quiz()
         self.page.wait_for_selector(GATE)
 
-    def skip_to_the_task(self) -> None:
+    def skip_to_the_task(self, until: str = GATE) -> None:
         """The same by the forms alone, where the pages before the task are not what is tested."""
         link, request = self.server.link, self.context.request
         request.get(link)
@@ -78,7 +78,7 @@ class Visitor:
         questions = self.server.study.config.quiz
         fill("quiz", **{f"q{number}": str(each.answer) for number, each in enumerate(questions)})
         self.page.goto(link)
-        self.page.wait_for_selector(GATE)
+        self.page.wait_for_selector(until)
 
     def come_to_a_trial(self) -> None:
         """Through the gate, if there is one, to a trial that waits for an answer."""

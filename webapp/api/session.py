@@ -35,6 +35,8 @@ BROWSER_SETTINGS = (
     "full_screen",
     "min_viewport_px",
     "allow_phones",
+    "calibrate",
+    "viewing_cm",
 )
 
 
@@ -126,7 +128,10 @@ def show(sid: str) -> Response:
             url_for("participant.bundle", name=visit.study.name, token=token)
             for token in stimulus_bundles.plan(visit.study, the_server().names, block)
         ],
-        "settings": rules.model_dump(mode="json", include=set(BROWSER_SETTINGS)),
+        "settings": {
+            **rules.model_dump(mode="json", include=set(BROWSER_SETTINGS)),
+            "break_s": visit.study.config.design.break_s,
+        },
     }
     if rules.feedback and rules.running_score:
         reply["score"] = {"correct": sitting.n_right, "answered": sitting.n_scored}

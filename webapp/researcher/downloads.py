@@ -13,6 +13,7 @@ from flask import Blueprint, Response, abort, request
 from lens_core.atlas import LensError
 from webapp.server import the_server, the_study
 from webapp.services.audit import note
+from webapp.services.bonuses import as_csv, bonuses
 from webapp.services.exports import VARIANTS, export
 
 from .access import needs, the_account
@@ -23,6 +24,7 @@ PIECE = 1 << 16
 def register(console: Blueprint) -> None:
     """Add the downloads to the console."""
     console.add_url_rule("/studies/<name>/dataset.zip", view_func=dataset, methods=["POST"])
+    console.add_url_rule("/studies/<name>/bonuses.csv", view_func=bonus_list)
     console.add_url_rule("/studies/<name>/frozen.json", view_func=frozen)
     console.add_url_rule("/studies/<name>/stimuli/<stimulus>.webp", view_func=stimulus)
 
@@ -61,6 +63,21 @@ def dataset(name: str) -> Response:
     reply = Response(pieces(), mimetype="application/zip")
     reply.content_length = size
     reply.headers["Content-Disposition"] = f'attachment; filename="{name}-{variant}.zip"'
+    return reply
+
+
+@needs("researcher")
+def bonus_list(name: str) -> Response:
+    """Who earned what, by the rule in the study file; for a person to look at and to pay."""
+    record, study = the_study(name)
+    rule = study.config.completion.bonus
+    if rule is None:
+        abort(404)
+    with the_server().database.write() as db:
+        note(db, the_account().name, "download bonuses", record.id)
+        content = as_csv(bonuses(db, record, rule))
+    reply = Response(content, mimetype="text/csv")
+    reply.headers["Content-Disposition"] = f'attachment; filename="{name}-bonuses.csv"'
     return reply
 
 

@@ -20,6 +20,9 @@ export interface Settings {
   full_screen: boolean;
   min_viewport_px: readonly [number, number];
   allow_phones: boolean;
+  break_s: number;
+  calibrate: boolean;
+  viewing_cm: number;
 }
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -31,6 +34,9 @@ export const DEFAULT_SETTINGS: Settings = {
   full_screen: false,
   min_viewport_px: [0, 0],
   allow_phones: true,
+  break_s: 0,
+  calibrate: false,
+  viewing_cm: 57,
 };
 
 /** What the browser may know of a trial before it is answered. */

@@ -1,6 +1,7 @@
 // The participant's machine: described once a page, watched all the time.
 
 import { type Settings } from "./api";
+import { type Calibration } from "./calibration";
 
 export interface Environment {
   frame_interval_ms: number;
@@ -16,6 +17,8 @@ export interface Environment {
   reduced_motion: boolean;
   time_zone: string;
   durable_store: boolean;
+  webdriver: boolean;
+  calibration?: Calibration;
 }
 
 export function describe(frameIntervalMs: number, durable: boolean): Environment {
@@ -33,6 +36,7 @@ export function describe(frameIntervalMs: number, durable: boolean): Environment
     reduced_motion: matchMedia("(prefers-reduced-motion: reduce)").matches,
     time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     durable_store: durable,
+    webdriver: navigator.webdriver,
   };
 }
 

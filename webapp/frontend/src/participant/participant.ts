@@ -8,6 +8,7 @@ import { EventLog } from "./events";
 import { Frame } from "./frame";
 import { AnswerQueue } from "./queue";
 import { Halt, TaskSession } from "./session";
+import { Signals } from "./signals";
 import { openStore } from "./store";
 import { runTimeline } from "./timeline";
 import { measureFrameInterval } from "./timing";
@@ -39,6 +40,8 @@ async function main(): Promise<void> {
   const session = new TaskSession(api, queue, untilNextTry, events.add);
 
   watch(events.add);
+  const signals = new Signals(events.add);
+  signals.watch(document, navigator.webdriver);
   setInterval(() => void events.send(), EVENTS_EVERY_MS);
   addEventListener("pagehide", () => events.leave());
   // A page that the browser had put aside is older than the newest one: ask again.
@@ -56,7 +59,7 @@ async function main(): Promise<void> {
     await session.load();
     frame.progress(session);
     guardFit(session, frame, events);
-    await runTimeline({ session, frame, log: events.add, intervalMs: interval });
+    await runTimeline({ session, frame, log: events.add, signals, intervalMs: interval });
   } catch (error) {
     if (error instanceof Halt && error.reason === "left") {
       location.replace(home);

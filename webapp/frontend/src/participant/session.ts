@@ -75,6 +75,11 @@ export class TaskSession {
     this.environment = environment;
   }
 
+  /** Send along what was found out about the machine since. */
+  addToMachine(found: Partial<Environment>): void {
+    if (this.environment) this.environment = { ...this.environment, ...found };
+  }
+
   /** Send what an earlier page left, then ask the server for the current block. */
   async load(): Promise<void> {
     for (const outcome of await this.queue.flush(this.api.boot.session)) this.require(outcome);

@@ -3,11 +3,14 @@
 import { initJsPsych } from "jspsych";
 import { type PublicTrial } from "./api";
 import { untilNextTry } from "./backoff";
+import { type Calibration } from "./calibration";
 import { byId } from "./dom";
 import { type Frame } from "./frame";
+import { CalibratePlugin } from "./plugins/calibrate";
 import { GatePlugin, type GateText } from "./plugins/gate";
 import { located, Pictures, pictureUrls, preload } from "./preload";
 import { type Answer, type Committed, type TaskSession } from "./session";
+import { type Signals } from "./signals";
 import { TASKS } from "./tasks";
 import { gateText, PICTURES_MISSING } from "./words";
 
@@ -15,6 +18,7 @@ export interface TimelineParts {
   session: TaskSession;
   frame: Frame;
   log: (kind: string, detail?: object) => void;
+  signals: Signals;
   /** Measured time between refreshes of the display. */
   intervalMs: number;
 }
@@ -39,7 +43,18 @@ export async function runTimeline(parts: TimelineParts): Promise<void> {
     timeline: [{ type: GatePlugin, prepare: run.prepare, enter: run.enter }],
     conditional_function: () => run.needsGate,
   };
+  const calibrate = {
+    timeline: [
+      {
+        type: CalibratePlugin,
+        viewing_cm: () => parts.session.settings.viewing_cm,
+        keep: (found: Calibration) => parts.session.addToMachine({ calibration: found }),
+      },
+    ],
+    conditional_function: () => parts.session.settings.calibrate && !parts.session.done,
+  };
   await initJsPsych({ display_element: byId("task") }).run([
+    calibrate,
     { timeline: [gate, ...trials], loop_function: () => !run.finished },
   ]);
 }
@@ -94,6 +109,7 @@ class Run {
       trial: session.current as PublicTrial,
       before: this.before,
       fullScreen: session.settings.full_screen && !document.fullscreenElement,
+      breakS: session.settings.break_s,
     });
     this.gated = true;
     return text;
@@ -109,8 +125,9 @@ class Run {
   };
 
   readonly commit = async (answer: Answer): Promise<Committed> => {
-    const { session, frame } = this.parts;
+    const { session, frame, signals } = this.parts;
     this.before = session.current;
+    signals.answered(session.current?.index ?? -1, answer.rt_ms);
     const committed = await session.commit(answer);
     frame.score(session);
     return committed;

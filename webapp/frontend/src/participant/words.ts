@@ -14,10 +14,14 @@ export interface Passage {
   before: PublicTrial | null;
   /** The next press asks for the full screen. */
   fullScreen: boolean;
+  /** Shortest break between blocks. */
+  breakS: number;
 }
 
 export function gateText(passage: Passage): GateText {
   const words = textOf(passage);
+  const between = passage.before !== null && passage.before.phase !== "practice";
+  if (between && passage.breakS > 0) words.wait_s = passage.breakS;
   if (!passage.fullScreen) return words;
   return { ...words, text: `${words.text} The task fills the screen; Esc leaves it.` };
 }

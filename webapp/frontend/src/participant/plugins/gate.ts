@@ -7,6 +7,20 @@ export interface GateText {
   title: string;
   text: string;
   button: string;
+  /** The button opens after so many seconds. */
+  wait_s?: number;
+}
+
+/** Keep a button closed for so many seconds, and show how many are left. */
+async function rest(button: HTMLButtonElement, label: string, seconds: number): Promise<void> {
+  const end = performance.now() + 1000 * seconds;
+  button.disabled = seconds > 0;
+  for (let left = seconds; left > 0; left = (end - performance.now()) / 1000) {
+    button.textContent = `${label} in ${Math.ceil(left)} s`;
+    await new Promise((resolve) => setTimeout(resolve, Math.min(250, 1000 * left)));
+  }
+  button.disabled = false;
+  button.textContent = label;
 }
 
 const info = {
@@ -61,6 +75,7 @@ export class GatePlugin implements JsPsychPlugin<Info> {
         button,
       ),
     );
+    await rest(button, text.button, text.wait_s ?? 0);
     button.focus();
     await new Promise((resolve) => button.addEventListener("click", resolve, { once: true }));
     await (trial.enter as () => unknown)();
