@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -23,6 +24,8 @@ from webapp.recruiters import BadLaunch, Recruiters, Sona, StudySettings
 from webapp.recruiters.settings import new_codes
 from webapp.server import Server
 from webapp.services import credit
+
+BOTH_DATABASES = True
 
 SIGNED = StudySettings(
     prolific_signed=True,
@@ -50,8 +53,7 @@ def provider(signer: Signer) -> Iterator[Provider]:
         yield running
 
 
-@pytest.fixture
-def config(config: ServerConfig, provider: Provider) -> ServerConfig:
+def told_of(provider: Provider, config: ServerConfig) -> ServerConfig:
     changes = {
         "prolific_keys_url": f"{provider.url}/jwks.json",
         "sona_hosts": ("127.0.0.1",),
@@ -60,8 +62,14 @@ def config(config: ServerConfig, provider: Provider) -> ServerConfig:
 
 
 @pytest.fixture
-def recruiters(config: ServerConfig) -> Recruiters:
-    return Recruiters(config)
+def config(config: ServerConfig, provider: Provider) -> ServerConfig:
+    return told_of(provider, config)
+
+
+@pytest.fixture
+def recruiters(provider: Provider, tmp_path: Path) -> Recruiters:
+    """Recruiters alone, without a database."""
+    return Recruiters(told_of(provider, ServerConfig(directory=tmp_path)))
 
 
 def set_settings(server: Server, settings: StudySettings) -> None:

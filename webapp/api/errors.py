@@ -54,6 +54,11 @@ def register_errors(api: Blueprint) -> None:
     def forged(error: Forged) -> tuple[Response, int]:
         return fail(400, "csrf")
 
+    @api.errorhandler(RecursionError)
+    def too_deep(error: RecursionError) -> tuple[Response, int]:
+        # JSON nested a thousand times deep; Python's parser gives up like this.
+        return fail(400, "bad_request")
+
     @api.errorhandler(HTTPException)
     def other(error: HTTPException) -> tuple[Response, int]:
         return fail(error.code or 500, (error.name or "error").lower().replace(" ", "_"))
