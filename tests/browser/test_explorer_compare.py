@@ -1,4 +1,4 @@
-"""Comparing in a real browser: a picture dropped and answered, access, three widths, no server."""
+"""Searching in a real browser: a picture dropped and answered, and a concept without a server."""
 
 from __future__ import annotations
 
@@ -25,13 +25,11 @@ from tests.browser.test_explorer import plain_host
 from webapp import create_app
 from webapp.config import ServerConfig
 from webapp.database import Database
-from webapp.explorer import create_explorer_app
 from webapp.explorer.site import write_site
 from webapp.migrations import migrate
 
 pytestmark = pytest.mark.browser
 
-WIDTHS = (390, 1024, 1440)
 PX = 32
 DROP = """([zone, data]) => {
   const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
@@ -165,29 +163,6 @@ def test_a_picture_is_dropped_framed_and_answered(
     database.dispose()
     assert complaints == []
     assert not list(Path(config.directory / "crops").rglob("*.png"))
-
-
-def test_pages_that_compare_fit_and_bar_nobody(chromium: Any, synthetic_atlas: Atlas) -> None:
-    paths = (
-        "compare", "compare/0/1", "like", "like/0/concepts-1", "against", "against/concepts/units",
-        "against/concepts/units/1",
-    )  # fmt: skip
-    with _listening(create_explorer_app([synthetic_atlas.root])) as host:
-        for scheme in ("light", "dark"):
-            context = chromium.new_context(color_scheme=scheme, reduced_motion="reduce")
-            page = context.new_page()
-            for path in paths:
-                page.goto(f"{host}/atlas/synthetic/{path}")
-                for width in WIDTHS:
-                    page.set_viewport_size({"width": width, "height": 900})
-                    wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-                    assert wide <= 0, f"{path} is {wide} px too wide at {width}"
-                assert _serious(page) == [], f"{path} in {scheme}"
-            page.goto(f"{host}/atlas/synthetic/")
-            page.locator("#search").fill("ant vs bee")
-            page.locator("#search").press("Enter")
-            page.wait_for_url("**/compare/0/1")
-            context.close()
 
 
 def test_a_site_of_files_finds_what_is_like_a_concept(
