@@ -41,6 +41,19 @@ STUDY = click.argument("study", type=click.Path(path_type=Path))
     metavar="FIELD=VALUE",
     help="A field of the design, e.g. --set n_trials=20; may repeat.",
 )
+@click.option("--class", "classes", multiple=True, type=int, help="Only this class; may repeat.")
+@click.option(
+    "--concept",
+    "concepts",
+    multiple=True,
+    metavar="CLASS/CONCEPT",
+    help="Only this concept, e.g. 310/concepts-4, recorded as picked by hand; may repeat.",
+)
+@click.option(
+    "--per-class",
+    type=click.IntRange(min=1),
+    help="Of each class, draw so many concepts by seed, one from each stratum of importance.",
+)
 @click.option("--force", is_flag=True, help="Replace what is in the folder.")
 @click.pass_obj
 def new(
@@ -54,6 +67,9 @@ def new(
     title: str | None,
     seed: int,
     settings: tuple[str, ...],
+    classes: tuple[int, ...],
+    concepts: tuple[str, ...],
+    per_class: int | None,
     force: bool,
 ) -> None:
     """Make a study of PARADIGM (two_afc, intruder, binary_choice …) from an atlas or a table.
@@ -61,7 +77,11 @@ def new(
     Everything it holds can be changed in study.toml until it is frozen.
     """
     from experiments.paradigms import BuildRequest, get_paradigm
+    from experiments.selection import Selection
 
+    selection = Selection(classes, concepts, per_class)
+    if selection and not atlases:
+        raise LensError("--class, --concept and --per-class choose from an atlas: give --atlas")
     if generator is not None and (atlases or stimuli is not None):
         raise LensError("give one of --atlas, --stimuli and --generator")
     if seed < 0:
@@ -76,6 +96,7 @@ def new(
         seed=seed,
         design=dict(parse_setting(setting) for setting in settings),
         force=force,
+        selection=selection,
     )
     task = get_paradigm(paradigm)
     if generator is None:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from experiments.cli import new
 from experiments.paradigms import BuildRequest, get_paradigm
 from experiments.selection import EVERYTHING, Selection, open_selected
 from experiments.study import Study
@@ -84,3 +86,15 @@ def test_entries_and_classes_agree(synthetic_atlas: Atlas) -> None:
 def test_mistakes(synthetic_atlas: Atlas, selection: Selection, words: str) -> None:
     with pytest.raises(LensError, match=words):
         open_selected(synthetic_atlas.root, selection, 0)
+
+
+def test_the_command_selects(synthetic_atlas: Atlas, tmp_path: Path) -> None:
+    from tests.analysis.test_cli import Quiet
+
+    words = ["two_afc", "--out", str(tmp_path / "s"), "--atlas", str(synthetic_atlas.root)]
+    words += [f"--set={name}={value}" for name, value in (SMALL | {"n_references": 3}).items()]
+    done = CliRunner().invoke(new, [*words, "--class", "1", "--per-class", "2"], obj=Quiet())
+    assert done.exit_code == 0, done.output
+    assert {item[:5] for item in items(Study.open(tmp_path / "s"))} == {"00001"}
+    alone = CliRunner().invoke(new, ["two_afc", "--out", str(tmp_path / "t"), "--class", "1"])
+    assert "give --atlas" in str(alone.exception)
