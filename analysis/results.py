@@ -204,7 +204,7 @@ def analyze_dataset(data: Dataset, *, seed: int = 0, track: Track = no_track) ->
             "n_resamples": BOOTSTRAP_RESAMPLES,
         },
         "plan": plan_content(data),
-        "design": design_content(test, order, item, data),
+        "design": design_content(given if unscored else test, order, item, data),
         "exclusions": exclusions_content(exclusions),
         "accuracy": accuracy_content(accuracy, _seen(test, item, order, "accuracy")),
         "differences": differences_content(

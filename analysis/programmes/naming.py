@@ -135,14 +135,15 @@ def _by_concept(given: pd.DataFrame, cluster: str, level: float) -> pd.DataFrame
         given.drop(columns=["response", "word"], errors="ignore")
         .rename(columns={cluster: "participant"})
         .assign(name=given["written"])
-    ).set_index(list(KEYS))
+    )
+    spelled = dict(zip(zip(*(named[key] for key in KEYS), strict=True), named["name"], strict=True))
     counts = given["code"].value_counts().to_numpy(dtype=float)
     n = counts.sum()
     by_chance = float(1 - (counts * (counts - 1)).sum() / (n * (n - 1))) if n > 1 else float("nan")
     rows = []
     for key, own in given.groupby([UNIT, *KEYS], observed=True, sort=True):
         votes = own["code"].value_counts().to_numpy(dtype=float)
-        found = named.loc[tuple(key[1:])]
+        name = spelled[tuple(key[1:])]
         people = len(own)
         apart = 1 - (votes * (votes - 1)).sum() / (people * (people - 1)) if people > 1 else np.nan
         ends = wilson(float(votes.max()), people, level)
@@ -150,7 +151,7 @@ def _by_concept(given: pd.DataFrame, cluster: str, level: float) -> pd.DataFrame
             {
                 UNIT: key[0],
                 **dict(zip(KEYS, key[1:], strict=True)),
-                "name": found["name"],
+                "name": name,
                 "agreement": float(votes.max() / people),
                 "low": ends.low,
                 "high": ends.high,
@@ -158,7 +159,7 @@ def _by_concept(given: pd.DataFrame, cluster: str, level: float) -> pd.DataFrame
                 "beyond_chance": 1 - apart / by_chance if by_chance > 0 else float("nan"),
                 "n": people,
                 "n_names": len(votes),
-                "row": f"{key[0]}: {found['name']}",
+                "row": f"{key[0]}: {name}",
             }
         )
     table = pd.DataFrame(rows)
