@@ -42,8 +42,9 @@ def umap(points: Points, start: Points, seed: int, epochs: int = EPOCHS) -> Poin
         raise ValueError("UMAP needs three points")
     heads, tails, weights = _edges(fuzzy_graph(points), epochs)
     rng = np.random.default_rng(seed)
-    places = np.asarray(start, dtype=np.float64) * (_SIZE / max(np.abs(start).max(), 1e-12))
-    places = places + rng.normal(scale=1e-4, size=places.shape)  # coincident points may part
+    scale = _SIZE / max(float(np.abs(start).max()), 1e-12)
+    apart = rng.normal(scale=1e-4, size=start.shape)  # coincident points may part
+    places: Points = scale * start + apart
     between = weights.max() / weights  # epochs from one turn of an edge to its next
     due = between.copy()
     for epoch in range(1, epochs + 1):
@@ -87,7 +88,8 @@ def _bandwidths(beyond: Points, distance: Points, k: int, rounds: int = 64) -> P
         low = np.where(too_much, low, sigma)
         sigma = np.where(np.isinf(high), 2 * sigma, (low + np.where(np.isinf(high), 0, high)) / 2)
     least = 1e-3 * np.where(distance.any(axis=1), distance.mean(axis=1), distance.mean())
-    return np.maximum(sigma, np.maximum(least, 1e-12))
+    bounded: Points = np.maximum(sigma, np.maximum(least, 1e-12))
+    return bounded
 
 
 def _edges(

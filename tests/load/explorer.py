@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import resource
 import shutil
@@ -85,6 +86,7 @@ def search(atlas: Atlas) -> dict[str, Any]:
 
     from tests.conftest import CHROMIUM, CHROMIUM_ARGS
 
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     app = create_explorer_app([atlas.root])
     slug = app.test_client().get("/").headers["Location"]
     server = make_server("127.0.0.1", 0, app, threaded=True)

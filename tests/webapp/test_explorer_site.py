@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -13,6 +15,8 @@ from tests.support.atlases import make_atlas
 from tests.support.html import Page
 from webapp.explorer import render
 from webapp.explorer.site import write_site
+
+T = TypeVar("T")
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +99,46 @@ def test_a_failure_leaves_the_earlier_site(
         write_site(synthetic_atlas, site)
     assert (site / "index.html").read_bytes() == before
     assert [p.name for p in site.parent.iterdir()] == ["site"]
+
+
+def test_an_interrupted_export_goes_on_where_it_was(
+    site: Path, synthetic_atlas: Atlas, tmp_path: Path
+) -> None:
+    def interrupted(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
+        for number, item in enumerate(items):
+            if number == 2:
+                raise KeyboardInterrupt
+            yield item
+
+    left: list[int | None] = []
+
+    def counted(items: Iterable[T], label: str, total: int | None = None) -> Iterable[T]:
+        left.append(total)
+        return items
+
+    target = tmp_path / "other" / "again"
+    with pytest.raises(KeyboardInterrupt):
+        write_site(synthetic_atlas, target, track=interrupted)
+    assert not target.exists(), "nobody sees half a site"
+    report = write_site(synthetic_atlas, target, processes=2, track=counted)
+    assert left == [3], "three of six pieces were there"
+    here = {p.relative_to(site): p.read_bytes() for p in site.rglob("*") if p.is_file()}
+    there = {p.relative_to(target): p.read_bytes() for p in target.rglob("*") if p.is_file()}
+    assert there == here
+    assert report.bytes + (site / ".lens-site.json").stat().st_size == sum(map(len, here.values()))
+    assert [path.name for path in target.parent.iterdir()] == ["again"]
+
+
+def test_what_was_begun_of_another_atlas_is_not_gone_on_with(
+    synthetic_atlas: Atlas, tmp_path: Path
+) -> None:
+    stale = tmp_path / ".site.partial"
+    (stale / ".done").mkdir(parents=True)
+    (stale / ".begun.json").write_text('{"atlas": "sha256:0"}')
+    (stale / ".done" / "front-").write_text('{"pages": 1, "files": 1, "bytes": 1}')
+    write_site(synthetic_atlas, tmp_path / "site")
+    assert (tmp_path / "site" / "index.html").is_file()
+    assert not stale.exists()
 
 
 def test_an_atlas_behind_a_url_gives_the_same_site(
