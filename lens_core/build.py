@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -93,6 +94,12 @@ def build_atlas(
         None if labels is None else Path(labels),
         classes,
     )
+    if settings.select == "anywhere":
+        places = [folder.path for folder in folders]
+        folders = tuple(
+            replace(one, others=tuple(place for place in places if place != one.path))
+            for one in folders
+        )
     for name, one in at.items():
         if one.rectified:
             note(f"layer {name} gives negative activations: concepts are made of the positive part")

@@ -48,10 +48,12 @@ _DIR = click.Path(path_type=Path)
 @click.option("--labels", type=_DIR, help="CSV folder,class that says what each folder is.")
 @click.option(
     "--select",
-    type=click.Choice(["predicted", "labelled"]),
+    type=click.Choice(["predicted", "labelled", "anywhere"]),
     default="predicted",
     show_default=True,
-    help="Images used: those predicted as their class, or all of the folder.",
+    help="Images of a class: those of its folder that are predicted as it, all of its folder, or "
+    "all that are predicted as it, whichever folder of the classes they are in (the model's "
+    "mistakes, too; each class looks at all folders).",
 )
 @click.option("--concepts", type=click.IntRange(1, 65536), default=10, show_default=True)
 @click.option("--method", type=click.Choice(METHODS), default="nmf", show_default=True)

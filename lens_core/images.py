@@ -37,11 +37,15 @@ _RESAMPLING = {
 
 @dataclass(frozen=True)
 class ClassFolder:
-    """A folder of photographs and the class of the model that it belongs to."""
+    """A folder of photographs and the class of the model that it belongs to.
+
+    `others` are folders of other classes where photographs taken for this class may be, too.
+    """
 
     class_id: int
     name: str
     path: Path
+    others: tuple[Path, ...] = ()
 
     def files(self) -> tuple[Path, ...]:
         """Its photographs, sorted by name.
@@ -51,13 +55,21 @@ class ClassFolder:
         LensError
             There are none.
         """
-        found = sorted(p for p in self.path.iterdir() if p.suffix.lower() in SUFFIXES)
+        found = _pictures(self.path)
         if not found:
             raise LensError(
                 f"--images: the folder {self.path} of class {self.name!r} holds no pictures; "
                 "add some, or leave the class out with --classes"
             )
         return tuple(found)
+
+    def candidates(self) -> tuple[Path, ...]:
+        """Its photographs, then those of the other folders; errors as in `files`."""
+        return self.files() + tuple(file for other in self.others for file in _pictures(other))
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
 
 
 @dataclass(frozen=True)

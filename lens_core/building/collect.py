@@ -22,7 +22,7 @@ from lens_core.spooled import Displays, Pictures, Pixels
 
 @dataclass(frozen=True)
 class ClassImages:
-    """The photographs of one folder.
+    """The photographs of one folder, or of all that the settings let a class look at.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ def collect(
     LensError
         A picture cannot be read, or none is predicted as the class.
     """
-    files = folder.files()
+    files = folder.candidates()
     views = track(
         read_views(files, classifier.preprocessing, settings.display_px, settings.skip_corrupt),
         f"{folder.name}: reading",

@@ -86,7 +86,9 @@ class BuildSettings(Frozen):
         None, ge=1, description="values of each activation that TopK autoencoders keep; None: 4"
     )
     fit_on: Literal["crops", "maps"] = "crops"
-    select: Literal["predicted", "labelled"] = "predicted"
+    select: Literal["predicted", "labelled", "anywhere"] = Field(
+        "predicted", description="anywhere: predicted as the class, from whichever folder"
+    )
     held_out: float = Field(
         0.25, ge=0, lt=1, description="share of images kept from fitting, for studies to draw from"
     )

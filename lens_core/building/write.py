@@ -78,6 +78,7 @@ def write_class(
     if "class" in visualizations:
         class_picture = out.write_picture("pictures/class.webp", visualizations["class"])
     right = images.predicted == images.class_id
+    own = [file.split("/")[0] == folder.path.name for file in images.files]
     out.finish(
         ClassInfo(
             id=folder.class_id,
@@ -87,7 +88,7 @@ def write_class(
             n_images=len(names),
             n_candidates=len(images.files),
             n_held_out=int(images.held_out.sum()),
-            accuracy=float(right.double().mean()),
+            accuracy=float(right[own].double().mean()),
             concepts=tuple(concepts),
             fits=tuple(
                 measured[one.info.id].of(one.fit) if one.info.id in measured else one.fit
