@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from webapp.database import Database
 from webapp.migrations import alembic_config, migrate, versions
-from webapp.models import Base, Participant, StudyRecord
+from webapp.models import Base, Participant, StudyRecord, TaskSession
 from webapp.recruiters import StudySettings, settings_of
 
 BOTH_DATABASES = True
@@ -66,6 +66,42 @@ def test_rows_of_the_first_version_are_kept(database: Database) -> None:
     with database.writing_engine.begin() as connection:
         command.downgrade(alembic_config(connection), "0001")
         assert connection.execute(text("SELECT count(*) FROM participants")).scalar() == 1
+
+
+SITTING = (
+    "INSERT INTO studies (id, name, hash, title, paradigm, folder, state, draw_seed, published_at,"
+    " settings) VALUES (1, 's', 'h', 't', 'p', 'f', 'open', 1, '2026-01-05 09:00:00', '{}')",
+    "INSERT INTO participants (id, public_id, access, study_id, state, is_test, source,"
+    " source_details, arrived_at, last_seen_at, quiz_attempts) VALUES (1, 'p1', 'a', 1, 'active',"
+    " false, 'lab', '{}', '2026-01-05 09:00:00', '2026-01-05 09:00:00', 0)",
+    "INSERT INTO task_sessions (id, public_id, participant_id, number, seed, page_token,"
+    " created_at) VALUES (1, 's1', 1, 1, 1, 't', '2026-01-05 09:00:00')",
+    # A practice trial that was repeated, so that its index is larger than that of what follows.
+    *(
+        'INSERT INTO scheduled (session_id, "index", position, attempt, phase, block, body)'
+        f" VALUES (1, {index}, {position}, 1, '{phase}', 1, '{{}}')"
+        for position, (index, phase) in enumerate(
+            [(0, "practice"), (4, "practice"), (1, "test"), (2, "test"), (3, "test")]
+        )
+    ),
+    *(
+        'INSERT INTO responses (session_id, "index", trial_uuid, digest, saved_at, raw, correct,'
+        f" columns) VALUES (1, {index}, 'u{index}', 'd', '2026-01-05 09:00:00', '{{}}', {correct},"
+        " '{}')"
+        for index, correct in [(0, 0), (4, 1), (1, 1), (2, "NULL")]
+    ),
+)
+
+
+def test_counters_of_sessions_that_run_are_made_up(database: Database) -> None:
+    with database.writing_engine.begin() as connection:
+        command.downgrade(alembic_config(connection), "0002")
+        for statement in SITTING:
+            connection.execute(text(statement))
+    migrate(database)
+    with database.read() as db:
+        session = db.scalars(select(TaskSession)).one()
+    assert (session.next_index, session.n_right, session.n_scored) == (3, 1, 1)
 
 
 def test_servers_that_start_together_migrate_once(tmp_path: Path) -> None:
