@@ -75,7 +75,7 @@ class Wire:
     """
 
     def __init__(self, host: str, port: int) -> None:
-        self._connection = http.client.HTTPConnection(host, port, timeout=60)
+        self._connection = http.client.HTTPConnection(host, port, timeout=600)
         self._cookie = ""
         self._cached: dict[str, Received] = {}
 

@@ -276,12 +276,12 @@ def test_links_of_rehearsals_that_are_none(person: Person, db: Session, query: s
 
 
 def test_a_real_person_becomes_no_rehearsal(person: Person, db: Session) -> None:
-    """And a rehearsal is no way round a study that is closed."""
-    boot = person.begin("?id=s1")
+    """Who follows such a link is somebody new, and the answers before stay whose they were."""
+    person.begin("?id=s1")
     person.arrive("?rehearsal=1&person=" + "0" * 32)
-    states = dict(db.execute(select(Participant.external_id, Participant.is_test)).tuples())
-    assert states == {"s1": False, "0" * 32: True}
-    assert boot["session"] is not None
+    people = db.scalars(select(Participant))
+    tests = {each.external_id: (each.is_test, each.source) for each in people}
+    assert tests == {"s1": (False, "lab"), "0" * 32: (True, "simulated")}
 
 
 def test_studies_are_made_of_their_own_names(server: Server, tmp_path: Path) -> None:
