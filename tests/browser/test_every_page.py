@@ -38,11 +38,15 @@ def test_pages_fit_and_nothing_bars_the_way(
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    # Whatever has nothing to do with colours is the same in the dark.
+    # Whatever has nothing to do with colours is the same in the dark, and so is another basis.
     options = {} if scheme == "light" else {"runOnly": ["color-contrast"]}
+    walked = {"list": explorer, **pages}
+    if scheme == "dark":
+        again = ("units", "shared/compare", "shared/against", "shared/like", "shared/class")
+        walked = {k: a for k, a in walked.items() if not any(part in k for part in again)}
     bad = []
     with careful_page(chromium, color_scheme=scheme) as page:
-        for kind, address in {"list": explorer, **pages}.items():
+        for kind, address in walked.items():
             page.goto(address)
             for width in WIDTHS:
                 page.set_viewport_size({"width": width, "height": 900})
