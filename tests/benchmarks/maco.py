@@ -188,7 +188,7 @@ def measure(
         noise=0.0,
         contrast=2.0,
         cosine_power=0.0,
-        lr=4.0,
+        lr=10.0,
         patience=0,
     )
     result: dict[str, object] = {
