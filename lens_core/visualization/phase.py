@@ -113,11 +113,11 @@ class _Waves(torch.autograd.Function):
         return torch.view_as_complex(parts)
 
     @staticmethod
-    def backward(ctx: Any, pull: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, *cotangents: Tensor) -> tuple[Tensor, None]:
         (parts,) = ctx.saved_tensors
-        pulls = torch.view_as_real(pull)
+        pull = torch.view_as_real(cotangents[0].resolve_conj())
         # de^{iφ} = i e^{iφ} dφ
-        return pulls[..., 1] * parts[..., 0] - pulls[..., 0] * parts[..., 1], None
+        return pull[..., 1] * parts[..., 0] - pull[..., 0] * parts[..., 1], None
 
 
 def _with_deviation(magnitude: Tensor, size_px: int, deviation: float) -> Tensor:
