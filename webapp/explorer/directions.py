@@ -61,10 +61,10 @@ class Directions:
             self._file.write(_unit(row).astype(np.float16).tobytes())
         self._file.flush()
         self._rows: dict[tuple[int | None, str], int] = {}
-        for row, named in enumerate(self.names):
+        for place, named in enumerate(self.names):
             same = book.atlas.dictionary(named.dictionary)
             everywhere = same.scope == "shared" or same.basis == "units"
-            self._rows[None if everywhere else named.class_id, named.concept_id] = row
+            self._rows[None if everywhere else named.class_id, named.concept_id] = place
 
     def nearest(self, vector: NDArray[np.floating], at_most: int) -> list[Near]:
         """The closest directions to a vector (d,), exact over all of them, closest first."""
