@@ -174,7 +174,8 @@ def codes(dictionaries: Tensor, activation: Tensor, *, non_negative: bool = True
     exact coordinate updates as in `lens_core.factorization.nnls`, here over all dictionaries.
     """
     if not non_negative:
-        return torch.linalg.pinv(dictionaries.transpose(1, 2)) @ activation
+        best: Tensor = torch.linalg.pinv(dictionaries.transpose(1, 2)) @ activation
+        return best
     gram = dictionaries @ dictionaries.transpose(1, 2)
     cross = dictionaries @ activation
     diagonal = torch.diagonal(gram, dim1=1, dim2=2)

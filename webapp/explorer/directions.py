@@ -66,12 +66,6 @@ class Directions:
             everywhere = same.scope == "shared" or same.basis == "units"
             self._rows[None if everywhere else named.class_id, named.concept_id] = place
 
-    def nearest(self, vector: NDArray[np.floating], at_most: int) -> list[Near]:
-        """The closest directions to a vector (d,), exact over all of them, closest first."""
-        cosines = self._cosines(_unit(np.asarray(vector, dtype=np.float32))[None])[0]
-        best = np.argsort(-cosines, kind="stable")[:at_most]
-        return [Near(self.names[row], float(cosines[row])) for row in best]
-
     def nearest_of(self, concepts: Sequence[tuple[int, str]], at_most: int) -> list[list[Near]]:
         """The closest directions to each of some classes' concepts, themselves left out.
 
