@@ -11,8 +11,13 @@ __all__ = ["PARADIGMS", "BuildRequest", "Paradigm", "Percept", "Scored", "get_pa
 
 PARADIGMS: dict[str, str] = {
     "two_afc": "experiments.paradigms.two_afc:TwoAfc",
+    "basis_layers": "experiments.paradigms.basis_layers:BasisLayers",
     "intruder": "experiments.paradigms.intruder:Intruder",
     "binary_choice": "experiments.paradigms.binary_choice:BinaryChoice",
+    "meta_predictor": "experiments.paradigms.meta_predictor:MetaPredictor",
+    "visualizations": "experiments.paradigms.visualizations:Visualizations",
+    "plausibility": "experiments.paradigms.plausibility:Plausibility",
+    "naming": "experiments.paradigms.naming:Naming",
 }
 
 
