@@ -135,32 +135,31 @@ def seen(design: Design, method: Method) -> Seen:
 def _misses(
     coverage: tuple[float, float], type_i: tuple[float, float], about: dict[str, Any], method: str
 ) -> list[str]:
-    """Where the simulated studies leave what is promised."""
+    """Where the simulated studies leave what is promised: first what misleads, then what costs."""
     what = "the difference" if method == "difference" else "a condition's accuracy"
+    (lowest, highest), (fewest, most) = about["good_coverage"], about["good_type_i"]
+    bold, timid = [], []
+    if coverage[0] < lowest:
+        bold.append(f"as few as {percent(coverage[0])} of the intervals held it (too narrow)")
+    if type_i[1] > most:
+        bold.append(
+            f"up to {percent(type_i[1])} of those without an effect claimed one (too often)"
+        )
+    if coverage[1] > highest:
+        timid.append(f"up to {percent(coverage[1])} of the intervals held it (wider than need be)")
+    if type_i[0] < fewest:
+        timid.append(f"as few as {percent(type_i[0])} of those without an effect claimed one")
+    seen_in = "for other people and items at this size. In simulated studies like this one"
     found = []
-    if coverage[0] < about["good_coverage"][0]:
+    if bold:
         found.append(
-            f"With so few people or items, intervals of {what} for other people and items can be "
-            f"too narrow: in simulated studies like this one as few as {percent(coverage[0])} of "
-            "those called 95 % held the true value."
+            f"The 95 % interval of {what} says a little too much {seen_in} "
+            f"{' and '.join(bold)}. Take p-values close to .05 with care."
         )
-    if coverage[1] > about["good_coverage"][1]:
+    if timid:
         found.append(
-            f"With so few people or items, intervals of {what} for other people and items can be "
-            f"wider than need be: in simulated studies like this one up to "
-            f"{percent(coverage[1])} of those called 95 % held the true value."
-        )
-    if type_i[1] > about["good_type_i"][1]:
-        found.append(
-            f"The test of {what} claims a little too often at this size: up to "
-            f"{percent(type_i[1])} of simulated studies like this one, without an effect, had "
-            "p < .05. Take p-values close to .05 with care."
-        )
-    if type_i[0] < about["good_type_i"][0]:
-        found.append(
-            f"The test of {what} is cautious at this size: as few as {percent(type_i[0])} of "
-            "simulated studies like this one, without an effect, had p < .05, so real effects are "
-            "missed more often."
+            f"The 95 % interval of {what} is cautious {seen_in} {' and '.join(timid)}; real "
+            "effects are missed more often."
         )
     return found
 
