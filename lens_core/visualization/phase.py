@@ -77,7 +77,8 @@ class PhasePictures(nn.Module):
         centred = self.phase - self.phase.mean((1, 2, 3), keepdim=True)
         # A norm is a quick pass over the numbers, where torch's standard deviation is a slow one.
         norm = torch.linalg.vector_norm(centred, dim=(1, 2, 3), keepdim=True)
-        return centred / (norm / math.sqrt(self.magnitude.numel() - 1) + _EPS)
+        standard: Tensor = centred / (norm / math.sqrt(self.magnitude.numel() - 1) + _EPS)
+        return standard
 
     def decorrelated(self) -> Tensor:
         """s: detail of one standard deviation in all pictures, around each channel's own mean."""

@@ -236,7 +236,7 @@ def verdict(judge: Classifier, name: str, shown: Exhibit, took_part: bool) -> di
     return {
         "plausibility": round(said.plausibility, 4),
         "plausibility_real": round(said.plausibility_real, 4),
-        "fid": round(fid(made, real), 2),
+        "fid": float(f"{fid(made, real):.4g}"),
         "fid_scaled": round(fid(functional.normalize(made), functional.normalize(real)), 4),
         "fid_crops": n,
         "kid": [float(f"{value:.4g}") for value in (said.kid, said.kid_low, said.kid_high)],

@@ -104,3 +104,16 @@ def test_maco() -> None:
     assert {"speedup_vs_horama", "processor_seconds", "px", "concepts"} <= found.keys()
     if found["speedup_vs_horama"] is not None:
         assert found["our_objective"] >= found["peer_objective"]
+
+
+def test_maco_quality() -> None:
+    found = run("maco_quality.py", timeout_s=300)
+    assert found["seconds_per_concept"]["64"] > 0
+    assert found["peer_processor_seconds_per_concept"] is None, "no peer at this size"
+    (said,) = found["judges"].values()
+    assert said.keys() == {"ours shown", "ours bare"}
+    for figures in said.values():
+        assert figures["n"] == len(found["concepts"])
+        assert figures["plausibility"] > 0
+        assert figures["fid"] > 0
+        assert figures["kid"][1] <= figures["kid"][2]
