@@ -67,6 +67,8 @@ class Universe:
     quantiles : (n,) rank of each picture in (0, 1), ties in an order drawn by seed.
     n_zero : how many candidates do not activate the item at all; their order is by seed alone.
     scale : standard deviation of the values.
+    others : (n, d) activations of all other concepts of the class, in their SDs.
+    visualization : the item's feature visualization, if the atlas has one.
     """
 
     item: str
@@ -79,6 +81,14 @@ class Universe:
     quantiles: NDArray[np.float64]
     n_zero: int
     scale: float
+    others: NDArray[np.float64]
+    visualization: Path | None = None
+
+    def likeness(self, some: Sequence[int], others: Sequence[int]) -> NDArray[np.float64]:
+        """(len(some), len(others)) cosines between candidates' activations of other concepts."""
+        lengths = np.linalg.norm(self.others, axis=1, keepdims=True)
+        unit = self.others / np.maximum(lengths, 1e-12)
+        return np.asarray(unit[list(some)] @ unit[list(others)].T)
 
     def stratum(self, low: float, high: float) -> NDArray[np.int64]:
         """Candidates whose quantile lies in [low, high], weakest first."""
@@ -111,12 +121,12 @@ def read_universes(
         pool, rows = _pool(atlas, a_class, view)
         if not pool.pictures:
             continue
+        context = _Context(atlas, a_class, view, rows)
         for dictionary in infos:
             concepts = a_class.info.of_dictionary(dictionary.id)[:items_per_class]
             if not concepts:
                 continue  # none of the class's concepts could be divided
-            what = "crop_values" if view == "crop" else "image_values"
-            values = _values(a_class, f"{dictionary.id}/{what}")[rows]
+            values = _values(a_class, dictionary.id, view)[rows]
             for concept in concepts:
                 item = f"{entry.id:05d}/{concept.id}"
                 rng = generator(seed, "ties", atlas.hash, item)
@@ -133,6 +143,10 @@ def read_universes(
                         quantiles=_quantiles(mine, rng),
                         n_zero=int((mine <= 0).sum()),
                         scale=float(mine.std()),
+                        others=context.without(concept.id),
+                        visualization=(
+                            a_class.path(concept.visualization) if concept.visualization else None
+                        ),
                     )
                 )
     if not universes:
@@ -143,7 +157,32 @@ def read_universes(
     return universes
 
 
-def _values(a_class: AtlasClass, name: str) -> NDArray[np.float64]:
+class _Context:
+    """What each candidate shows besides an item: undivided concepts of all dictionaries."""
+
+    def __init__(
+        self, atlas: Atlas, a_class: AtlasClass, view: View, rows: NDArray[np.int64]
+    ) -> None:
+        columns: list[NDArray[np.float64]] = []
+        self._ids: list[str] = []
+        for dictionary in atlas.dictionaries:
+            concepts = a_class.info.of_dictionary(dictionary.id)
+            if dictionary.basis != "concepts" or dictionary.depth or not concepts:
+                continue
+            values = _values(a_class, dictionary.id, view)[rows]
+            columns += [values[:, concept.index] for concept in concepts]
+            self._ids += [concept.id for concept in concepts]
+        found = np.column_stack(columns) if columns else np.empty((len(rows), 0))
+        spread = found.std(axis=0)
+        self._z = (found - found.mean(axis=0)) / np.where(spread > 0, spread, 1)
+
+    def without(self, concept: str) -> NDArray[np.float64]:
+        """(n, d) the columns of all other concepts."""
+        return np.asarray(self._z[:, [i for i, known in enumerate(self._ids) if known != concept]])
+
+
+def _values(a_class: AtlasClass, dictionary: str, view: View) -> NDArray[np.float64]:
+    name = f"{dictionary}/{'crop_values' if view == 'crop' else 'image_values'}"
     try:
         return np.asarray(a_class.array(name), np.float64)
     except Exception as error:  # safetensors raises an exception of its own besides OSError
@@ -194,7 +233,7 @@ def _quantiles(values: NDArray[np.float64], rng: np.random.Generator) -> NDArray
     return quantiles
 
 
-Query = Literal["any", "extreme", "close"]
+Query = Literal["any", "extreme", "close", "alike"]
 
 
 @dataclass(frozen=True)
@@ -245,15 +284,21 @@ def draw(
     ----------
     n_references : on each side; at most ``capacity(universe, sides) - 1``.
     query : which of the drawn candidates become queries: any, the most extreme ones (an obvious
-        trial), or those closest to the other side (a harder one).
+        trial), those closest to the other side (a harder one), or the two that are most alike in
+        all other concepts.
     """
     photos = universe.pool.photos
     n = n_references + 1
     for_strong, for_weak = _share_photos(photos[sides.strong], photos[sides.weak], n, rng)
     strong = draw_side(sides.strong[np.isin(photos[sides.strong], for_strong)], photos, n, rng)
     weak = draw_side(sides.weak[np.isin(photos[sides.weak], for_weak)], photos, n, rng)
-    place = {"any": int(rng.integers(n)), "extreme": n - 1, "close": 0}[query]
-    weak_place = int(rng.integers(n)) if query == "any" else n - 1 - place
+    if query == "any":
+        place, weak_place = int(rng.integers(n)), int(rng.integers(n))
+    elif query == "alike":
+        place, weak_place = divmod(int(np.argmax(universe.likeness(strong, weak))), n)
+    else:
+        place = n - 1 if query == "extreme" else 0
+        weak_place = n - 1 - place
     return Draw(
         strong_query=strong.pop(place),
         weak_query=weak.pop(weak_place),

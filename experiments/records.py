@@ -124,6 +124,9 @@ PARADIGM_COLUMNS: dict[str, tuple[Column, ...]] = {
         *CONCEPT,
         *STRENGTHS,
         Column("experiment", "string", "Plain, queries of one meaning, or visualizations shown."),
+        Column(
+            "query_similarity", "number", "Cosine of the queries' activations of other concepts."
+        ),
     ),
     "meta_predictor": (
         Column("scenario", "string", "Data set and model that people learn to predict."),

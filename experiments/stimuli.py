@@ -19,6 +19,8 @@ from experiments.schedule import generator
 from lens_core.atlas import LensError, Track, no_track
 from lens_core.atlas.files import sha256_bytes
 
+GREY = (128, 128, 128)
+"""Behind what is transparent in a picture, as feature visualizations are in part."""
 PADDING = b"PADD"
 """Name of the padding chunk; any that no decoder knows would do."""
 
@@ -97,7 +99,7 @@ def write_stimuli(
 
 
 def read_picture(file: Path) -> Image.Image:
-    """A picture as RGB.
+    """A picture as RGB, on grey where it is transparent.
 
     Raises
     ------
@@ -106,7 +108,11 @@ def read_picture(file: Path) -> Image.Image:
     """
     try:
         with Image.open(file) as picture:
-            return picture.convert("RGB")
+            if not picture.has_transparency_data:
+                return picture.convert("RGB")
+            look = picture.convert("RGBA")
+            ground = Image.new("RGBA", look.size, (*GREY, 255))
+            return Image.alpha_composite(ground, look).convert("RGB")
     except FileNotFoundError:
         raise LensError(f"picture {file} is missing") from None
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:

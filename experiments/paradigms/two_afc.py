@@ -4,18 +4,19 @@ References that activate an item strongly lie on one side, weakly activating one
 two query pictures the participant chooses the one that activates it more, with a confidence.
 
 Source: Zimmermann et al. (2023), NeurIPS, after Borowski et al. (2021); the comparison of bases
-after Colin et al. (2024). Slots of a trial: ``strong`` and ``weak`` (references), ``options``.
+after Colin et al. (2024). Slots of a trial: ``strong`` and ``weak`` (references), ``options``, and
+``visualization`` where the design shows one.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import numpy as np
 
+from experiments.design import AnalysisPlan, Condition
 from experiments.paradigms.base import (
     AskedTrial,
     BuildRequest,
@@ -24,7 +25,9 @@ from experiments.paradigms.base import (
     Scored,
     UrlOf,
 )
-from experiments.paradigms.two_afc_config import TwoAfcConfig, TwoAfcDesign
+from experiments.paradigms.files import plan_for
+from experiments.paradigms.two_afc_config import StrongWeakConfig, TwoAfcConfig, TwoAfcDesign
+from experiments.paradigms.two_afc_template import PRACTICE_USES, Template, design_of, pool_of
 from experiments.records import Phase
 from experiments.schedule import (
     ScheduledTrial,
@@ -40,53 +43,8 @@ if TYPE_CHECKING:
     from experiments.audit import Finding
     from experiments.study import Study
 
-Use = Literal["test", "catch", "obvious", "harder"]
-PRACTICE_USES: tuple[Use, ...] = ("obvious", "harder")
-
-
-@dataclass(frozen=True)
-class Template:
-    """One row of ``trials.parquet``: a trial before it has an order and sides.
-
-    Which of the options ``a`` and ``b`` is the right one stands in ``key.parquet``; which letter
-    the stronger one has was drawn by seed.
-    """
-
-    template: str
-    condition: str
-    use: Use
-    item: str
-    atlas_hash: str
-    class_id: int
-    concept_id: str
-    dictionary: str
-    layer: str
-    basis: str
-    strong: tuple[str, ...]
-    weak: tuple[str, ...]
-    option_a: str
-    option_b: str
-    source_a: str
-    source_b: str
-    strength_a: float
-    strength_b: float
-    scale: float
-    sources: tuple[str, ...]
-    """Photographs of the references: strong, then weak."""
-    twin_a: str
-    twin_b: str
-    """Reference that an option is a copy of, in catch trials; empty otherwise."""
-
-
-@dataclass(frozen=True)
-class Pool:
-    """The templates of a study, ready to draw from."""
-
-    by_use: Mapping[tuple[str, Use], tuple[Template, ...]]
-    strengths: Mapping[tuple[str, str], float]
-    """Item and stimulus to strength, in SDs of the item's activations."""
-    twins: Mapping[str, str]
-    """Option of a catch trial to the reference that it is a copy of."""
+KIND = "two_afc"
+"""What the browser shows it with."""
 
 
 class TwoAfc(Paradigm):
@@ -94,7 +52,8 @@ class TwoAfc(Paradigm):
 
     name: ClassVar[str] = "two_afc"
     title: ClassVar[str] = "Strong or weak"
-    config_model = TwoAfcConfig
+    config_model: ClassVar[type[StrongWeakConfig]] = TwoAfcConfig
+    design_model: ClassVar[type[TwoAfcDesign]] = TwoAfcDesign
 
     def build(self, request: BuildRequest, track: Track = no_track) -> Study:
         from experiments.paradigms.two_afc_build import build_two_afc
@@ -103,12 +62,24 @@ class TwoAfc(Paradigm):
         if request.table is not None:
             if request.atlases:
                 raise LensError("give either --atlas or --stimuli, not both")
-            return build_from_table(request, request.table, track)
-        return build_two_afc(request, track)
+            return build_from_table(self, request, request.table, track)
+        return build_two_afc(self, request, track)
+
+    def plan(self, conditions: Sequence[Condition], templates: Sequence[Template]) -> AnalysisPlan:
+        """The confirmatory analysis of a new study.
+
+        Raises
+        ------
+        LensError
+            If the trials cannot answer the paradigm's question.
+        """
+        return plan_for(conditions, reference="units")
 
     def stimuli_of(self, template: Mapping[str, Any]) -> list[str]:
         options = [template["option_a"], template["option_b"]]
-        return [*template["strong"], *template["weak"], *options]
+        visualization = template.get("visualization") or ""
+        shown = [*template["strong"], *template["weak"], *options]
+        return [*shown, visualization] if visualization else shown
 
     def schedule(self, study: Study, cell: str, seed: int) -> tuple[ScheduledTrial, ...]:
         design = design_of(study)
@@ -132,9 +103,14 @@ class TwoAfc(Paradigm):
                             phase=cast(Phase, use),
                             block=block,
                             attempt=1,
+                            own=self.own_columns(design, template),
                         )
                     )
         return tuple(trials)
+
+    def own_columns(self, design: TwoAfcDesign, template: Template) -> Mapping[str, Any]:
+        """Columns of a trial that this paradigm adds to those of all strong/weak tasks."""
+        return {}
 
     def practice(
         self, study: Study, cell: str, seed: int, *, attempt: int, first_index: int
@@ -153,6 +129,7 @@ class TwoAfc(Paradigm):
                 phase="practice",
                 block=0,
                 attempt=attempt,
+                own=self.own_columns(design_of(study), template),
             )
             for place, (template, side) in enumerate(zip(templates, sides, strict=True))
         )
@@ -164,10 +141,11 @@ class TwoAfc(Paradigm):
             "phase": "test" if trial.phase == "catch" else trial.phase,
             "block": trial.block,
             "attempt": trial.attempt,
-            "kind": self.name,
+            "kind": KIND,
             "references": {
-                "strong": [url_of(stimulus) for stimulus in trial.stimuli["strong"]],
-                "weak": [url_of(stimulus) for stimulus in trial.stimuli["weak"]],
+                slot: [url_of(stimulus) for stimulus in trial.stimuli[slot]]
+                for slot in ("strong", "weak", "visualization")
+                if slot in trial.stimuli
             },
             "options": [url_of(stimulus) for stimulus in trial.option_order],
             **trial.display,
@@ -233,35 +211,6 @@ class TwoAfc(Paradigm):
         from experiments.paradigms.two_afc_audit import audit_two_afc
 
         return audit_two_afc(study)
-
-
-def design_of(study: Study) -> TwoAfcDesign:
-    """The design, in the paradigm's own class."""
-    assert isinstance(study.config, TwoAfcConfig)
-    return study.config.design
-
-
-def pool_of(study: Study) -> Pool:
-    """The templates of a study, read once."""
-
-    def make() -> Pool:
-        names = [field.name for field in fields(Template)]
-        by_use: defaultdict[tuple[str, Use], list[Template]] = defaultdict(list)
-        strengths: dict[tuple[str, str], float] = {}
-        twins: dict[str, str] = {}
-        for row in study.templates:
-            values = {name: row[name] for name in names}
-            values |= {slot: tuple(row[slot]) for slot in ("strong", "weak", "sources")}
-            template = Template(**values)
-            by_use[template.condition, template.use].append(template)
-            strengths[template.item, template.option_a] = template.strength_a / template.scale
-            strengths[template.item, template.option_b] = template.strength_b / template.scale
-            twins |= {template.option_a: template.twin_a, template.option_b: template.twin_b}
-        uses: tuple[Use, ...] = ("test", "catch", *PRACTICE_USES)
-        keys = [(condition, use) for condition in study.conditions for use in uses]
-        return Pool({key: tuple(by_use[key]) for key in keys}, strengths, twins)
-
-    return study.remember("two_afc.pool", make)
 
 
 def _conditions(study: Study, cell: str, seed: int) -> list[str]:
@@ -332,6 +281,7 @@ def _scheduled(
     phase: Phase,
     block: int,
     attempt: int,
+    own: Mapping[str, Any],
 ) -> ScheduledTrial:
     design, session = design_of(study), study.config.session
     rng = generator(seed, "references", index)
@@ -362,7 +312,8 @@ def _scheduled(
             "strong": tuple(shuffled(template.strong, rng)),
             "weak": tuple(shuffled(template.weak, rng)),
             "options": options,
-        },
+        }
+        | ({"visualization": (template.visualization,)} if template.visualization else {}),
         correct_response=str(side),
         columns={
             "class_id": template.class_id,
@@ -373,6 +324,7 @@ def _scheduled(
             "strength_strong": strong,
             "strength_weak": weak,
             "strength_gap": (strong - weak) / template.scale,
+            **own,
         },
         display={
             "strong_side": strong_side,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from experiments.audit import Finding, guessable
-from experiments.paradigms.two_afc import Template, design_of, pool_of
+from experiments.paradigms.two_afc_template import Template, design_of, pool_of
 
 if TYPE_CHECKING:
     from experiments.study import Study

@@ -21,9 +21,10 @@ from experiments.candidates import (
 )
 from experiments.design import AtlasSource, Condition, Source
 from experiments.paradigms.base import BuildRequest
-from experiments.paradigms.two_afc import Template, Use
+from experiments.paradigms.files import design_from
 from experiments.paradigms.two_afc_config import TwoAfcDesign
-from experiments.paradigms.two_afc_files import design_from, make_config, write_study
+from experiments.paradigms.two_afc_files import write_study
+from experiments.paradigms.two_afc_template import Template, Use
 from experiments.schedule import generator, spread
 from experiments.selection import selected_of
 from experiments.stimuli import Cut, StimulusNames
@@ -32,6 +33,8 @@ from lens_core.atlas import Atlas, LensError, Track, no_track
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from experiments.paradigms.two_afc import TwoAfc
 
 MIN_ITEMS = 2
 """A condition with fewer items says nothing of other items."""
@@ -47,7 +50,7 @@ class Item:
     history: History = field(default_factory=History)
 
 
-def build_two_afc(request: BuildRequest, track: Track = no_track) -> Study:
+def build_two_afc(task: TwoAfc, request: BuildRequest, track: Track = no_track) -> Study:
     """Write the study folder.
 
     Raises
@@ -56,8 +59,10 @@ def build_two_afc(request: BuildRequest, track: Track = no_track) -> Study:
         If a design field is wrong, the atlases cannot carry the design, or the target is not free.
     """
     if not request.atlases:
-        raise LensError("a two_afc study needs stimuli: give --atlas ATLAS or --stimuli TABLE.csv")
-    design = design_from(request)
+        raise LensError(
+            f"a {task.name} study needs stimuli: give --atlas ATLAS or --stimuli TABLE.csv"
+        )
+    design = design_from(request, task.design_model)
     atlases = request.open_atlases()
     conditions = default_conditions(atlases)
     items, notes = _items(atlases, conditions, design, request.seed, track)
@@ -75,11 +80,12 @@ def build_two_afc(request: BuildRequest, track: Track = no_track) -> Study:
         selected=selected_of(atlases),
         notes=tuple(notes),
     )
-    config = make_config(request, design, source, conditions)
     names = StimulusNames(request.seed)
     templates, key = _templates(items, conditions, design, names, request.seed)
     universe = _universe(items, names)
-    return write_study(request, config, templates, key, names, universe, track)
+    return write_study(
+        task, request, design, source, conditions, templates, key, names, universe, track
+    )
 
 
 def default_conditions(atlases: Sequence[Atlas]) -> tuple[Condition, ...]:
@@ -115,6 +121,7 @@ def _items(
     notes: list[str] = []
     for condition in conditions:
         left_out: list[str] = []
+        unseen: list[str] = []
         best = 0
         n_before = len(items)
         for atlas in track(atlases, f"candidates for {condition.name}", len(atlases)):
@@ -125,10 +132,22 @@ def _items(
                 sides = strata(universe, design.strong_quantile, design.weak_quantile)
                 room = capacity(universe, sides)
                 best = max(best, room)
-                if room > design.min_references and universe.scale > 0:
+                if design.visualizations != "none" and universe.visualization is None:
+                    unseen.append(universe.item)
+                elif room > design.min_references and universe.scale > 0:
                     items.append(Item(universe, sides, condition.name))
                 else:
                     left_out.append(universe.item)
+        if unseen and len(items) - n_before < MIN_ITEMS:
+            raise LensError(
+                f"condition {condition.name}: {len(unseen)} items have no feature visualization, "
+                "which this design shows; build the atlas without --no-visualizations"
+            )
+        if unseen:
+            notes.append(
+                f"{len(unseen)} items of {condition.name} left out for want of a visualization: "
+                + ", ".join(unseen)
+            )
         if len(items) - n_before < MIN_ITEMS:
             raise LensError(
                 f"condition {condition.name}: {len(items) - n_before} of "
@@ -168,7 +187,7 @@ def _templates(
         for item in mine:
             rng = generator(seed, "test", item.universe.item)
             for _ in range(design.templates_per_item):
-                add(item, "test", "any", rng)
+                add(item, "test", design.queries, rng)
         rng = generator(seed, "catch", condition.name)
         for item in spread(mine, 2 * design.n_catch, rng):
             add(item, "catch", "any", rng)
@@ -206,7 +225,9 @@ def _template(
         return names.name(Cut(pictures[candidate].file, pictures[candidate].box, copy))
 
     copy = int(use == "catch")
-
+    # Queries of a catch trial are references, so these stay even where the picture replaces them.
+    alone = design.visualizations == "instead" and use != "catch"
+    visualization = universe.visualization if design.visualizations != "none" else None
     template = Template(
         template=name,
         condition=item.condition,
@@ -218,7 +239,7 @@ def _template(
         dictionary=universe.dictionary,
         layer=universe.layer,
         basis=universe.basis,
-        strong=tuple(stimulus(candidate) for candidate in drawn.strong),
+        strong=() if alone else tuple(stimulus(candidate) for candidate in drawn.strong),
         weak=tuple(stimulus(candidate) for candidate in drawn.weak),
         option_a=stimulus(a, copy),
         option_b=stimulus(b, copy),
@@ -227,9 +248,13 @@ def _template(
         strength_a=float(values[a]),
         strength_b=float(values[b]),
         scale=universe.scale,
-        sources=tuple(pictures[c].source for c in (*drawn.strong, *drawn.weak)),
+        sources=tuple(pictures[c].source for c in (*(() if alone else drawn.strong), *drawn.weak)),
         twin_a=stimulus(a) if use == "catch" else "",
         twin_b=stimulus(b) if use == "catch" else "",
+        visualization=names.name(Cut(visualization)) if visualization else "",
+        query_similarity=(
+            float(universe.likeness([a], [b])[0, 0]) if universe.others.shape[1] else None
+        ),
     )
     return template, "a" if strong_is_a else "b"
 

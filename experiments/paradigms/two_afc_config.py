@@ -39,6 +39,10 @@ class TwoAfcDesign(Design):
     strong_quantile, weak_quantile : crops at least (at most) so strong among all of the item's
         crops count as strong (weak).
     view : crops of photographs, or whole ones.
+    queries : any two candidates, or of those drawn the two that activate all other concepts of the
+        class most alike, so that they differ in little but the item.
+    visualizations : none, the item's feature visualization beside the strong references, or
+        instead of them.
     stimulus_px, webp_quality : of every picture.
     strong_side : side of the strong references, kept for all of a participant's trials.
     """
@@ -55,6 +59,8 @@ class TwoAfcDesign(Design):
     strong_quantile: float = Field(default=0.85, gt=0, lt=1)
     weak_quantile: float = Field(default=0.4, gt=0, lt=1)
     view: Literal["crop", "image"] = "crop"
+    queries: Literal["any", "alike"] = "any"
+    visualizations: Literal["none", "beside", "instead"] = "none"
     stimulus_px: int = Field(default=160, ge=16, le=2048)
     webp_quality: int = Field(default=88, ge=1, le=100)
     strong_side: Literal["left", "right", "random"] = "random"
@@ -71,11 +77,16 @@ class TwoAfcDesign(Design):
         return self
 
 
-class TwoAfcConfig(StudyConfig):
+class StrongWeakConfig(StudyConfig):
+    """What the studies of this task have in common."""
+
+    design: TwoAfcDesign = TwoAfcDesign()
+
+
+class TwoAfcConfig(StrongWeakConfig):
     """``study.toml`` of a strong/weak study."""
 
     paradigm: Literal["two_afc"] = "two_afc"
-    design: TwoAfcDesign = TwoAfcDesign()
 
 
 EXCLUSIONS = (

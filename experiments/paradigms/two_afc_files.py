@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from experiments.design import Condition, Source
 from experiments.paradigms import files
 from experiments.paradigms.base import BuildRequest
-from experiments.paradigms.two_afc import Template
-from experiments.paradigms.two_afc_config import DEFAULTS, TwoAfcConfig, TwoAfcDesign
+from experiments.paradigms.two_afc_config import DEFAULTS, TwoAfcDesign
+from experiments.paradigms.two_afc_template import Template
 from experiments.stimuli import StimulusNames
 from experiments.study import Study
 from lens_core.atlas import Track, no_track
@@ -18,33 +18,32 @@ from lens_core.atlas import Track, no_track
 if TYPE_CHECKING:
     import pandas as pd
 
-
-def design_from(request: BuildRequest) -> TwoAfcDesign:
-    """The design that a request asks for; see :func:`experiments.paradigms.files.design_from`."""
-    return files.design_from(request, TwoAfcDesign)
+    from experiments.paradigms.two_afc import TwoAfc
 
 
-def make_config(
+def write_study(
+    task: TwoAfc,
     request: BuildRequest,
     design: TwoAfcDesign,
     source: Source,
     conditions: Sequence[Condition],
-) -> TwoAfcConfig:
-    """``study.toml`` with the published texts and criteria, ready to be edited."""
-    plan = files.plan_for(conditions, reference="units")
-    return files.make_config(request, TwoAfcConfig, design, source, conditions, DEFAULTS, plan)
-
-
-def write_study(
-    request: BuildRequest,
-    config: TwoAfcConfig,
     templates: Sequence[Template],
     key: Mapping[str, str],
     names: StimulusNames,
     universe: pd.DataFrame,
     track: Track = no_track,
 ) -> Study:
-    """Write all files, whole or not at all, and open the study."""
+    """Write all files, whole or not at all, with the published texts and criteria; open the study.
+
+    Raises
+    ------
+    LensError
+        If the trials cannot answer the task's question, or the target is not free.
+    """
+    plan = task.plan(conditions, templates)
+    config = files.make_config(
+        request, task.config_model, design, source, conditions, DEFAULTS, plan
+    )
     return files.write_study(
         request,
         config,
@@ -52,8 +51,8 @@ def write_study(
         key,
         names,
         universe,
-        size_px=config.design.stimulus_px,
-        quality=config.design.webp_quality,
+        size_px=design.stimulus_px,
+        quality=design.webp_quality,
         track=track,
     )
 

@@ -3,18 +3,20 @@
 Columns: ``item``, ``correct`` and ``distractor`` (the two options' files), ``strong`` and ``weak``
 (the references' files, separated by ``;``). Optional: ``condition`` (default ``all``), ``use``
 (``test``, ``catch``, ``obvious`` or ``harder``; default ``test``), ``strength_correct`` and
-``strength_distractor`` (default 1 and 0), ``layer``, ``basis``. Files are relative to the table.
+``strength_distractor`` (default 1 and 0), ``layer``, ``basis``, ``visualization`` (a picture of
+what the item stands for, shown with the strong references). Files are relative to the table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
 from experiments.paradigms.base import BuildRequest
+from experiments.paradigms.files import design_from
 from experiments.paradigms.tables import (
     conditions_in,
     files_in,
@@ -24,18 +26,26 @@ from experiments.paradigms.tables import (
     table_source,
     table_universe,
 )
-from experiments.paradigms.two_afc import Template, Use
-from experiments.paradigms.two_afc_files import design_from, make_config, write_study
+from experiments.paradigms.two_afc_files import write_study
+from experiments.paradigms.two_afc_template import Template, Use
 from experiments.schedule import generator
 from experiments.stimuli import Cut, StimulusNames
 from experiments.study import Study
 from lens_core.atlas import Track, no_track
 
+if TYPE_CHECKING:
+    from experiments.paradigms.two_afc import TwoAfc
+
 REQUIRED = ("item", "correct", "distractor", "strong", "weak")
-OPTIONAL = ("condition", "use", "strength_correct", "strength_distractor", "layer", "basis")
+OPTIONAL = (
+    *("condition", "use", "strength_correct", "strength_distractor"),
+    *("layer", "basis", "visualization"),
+)
 
 
-def build_from_table(request: BuildRequest, table: Path, track: Track = no_track) -> Study:
+def build_from_table(
+    task: TwoAfc, request: BuildRequest, table: Path, track: Track = no_track
+) -> Study:
     """Write the study folder.
 
     Raises
@@ -44,7 +54,7 @@ def build_from_table(request: BuildRequest, table: Path, track: Track = no_track
         If the table lacks a column, names a picture that is not there, or has an unknown use.
     """
     rows = read_table(table, REQUIRED, OPTIONAL, get_args(Use))
-    design = design_from(request)
+    design = design_from(request, task.design_model)
     uses = [row["use"] for row in rows]
     fitting = {
         "n_references": max(len(files_in(row["strong"])) for row in rows),
@@ -61,9 +71,18 @@ def build_from_table(request: BuildRequest, table: Path, track: Track = no_track
         template, correct = _template(f"t{number:05d}", row, table, names, rng)
         templates.append(template)
         key[template.template] = correct
-    config = make_config(request, design, table_source(table), conditions_in(rows))
-    universe = table_universe(table, names)
-    return write_study(request, config, templates, key, names, universe, track)
+    return write_study(
+        task,
+        request,
+        design,
+        table_source(table),
+        conditions_in(rows),
+        templates,
+        key,
+        names,
+        table_universe(table, names),
+        track,
+    )
 
 
 def _template(
@@ -84,6 +103,7 @@ def _template(
         options.reverse()
         strengths.reverse()
     references = {*strong, *weak}
+    picture = row.get("visualization", "").strip()
     cuts = {file: square(table.parent / file) for file in (*strong, *weak, *options)}
 
     def twin(file: str) -> str:
@@ -116,6 +136,7 @@ def _template(
         sources=(*strong, *weak),
         twin_a=twin(options[0]),
         twin_b=twin(options[1]),
+        visualization=names.name(square(table.parent / picture)) if picture else "",
     )
     return template, "a" if correct_is_a else "b"
 

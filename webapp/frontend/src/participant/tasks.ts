@@ -12,7 +12,7 @@ export interface Task {
 }
 
 interface TwoAfcTrial extends PublicTrial {
-  references: { strong: string[]; weak: string[] };
+  references: { strong: string[]; weak: string[]; visualization?: string[] };
   options: string[];
   strong_side?: "left" | "right";
   labels?: { question?: string; strong?: string; weak?: string };
@@ -31,6 +31,7 @@ export const TASKS: Record<string, Task> = {
       return withoutUndefined({
         strong: trial.references.strong,
         weak: trial.references.weak,
+        visualization: trial.references.visualization?.[0],
         options: trial.options,
         strong_side: trial.strong_side,
         question: trial.labels?.question,

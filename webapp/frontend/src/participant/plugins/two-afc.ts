@@ -19,6 +19,8 @@ const info = {
     /** Addresses of the reference pictures. */
     strong: { type: ParameterType.IMAGE, array: true, default: undefined },
     weak: { type: ParameterType.IMAGE, array: true, default: undefined },
+    /** Address of a picture that was made to stand for the strong group; empty for none. */
+    visualization: { type: ParameterType.IMAGE, default: "" },
     /** Addresses of the two queries, from left to right. */
     options: { type: ParameterType.IMAGE, array: true, default: undefined },
     /** Side on which the strong references stand. */
@@ -106,14 +108,14 @@ class View {
   private pressed: { button: EventTarget | null; at: number } = { button: null, at: 0 };
 
   constructor(trial: Given) {
-    const strong = this.group("strong", trial.label_strong, trial.strong);
+    const strong = this.group("strong", trial.label_strong, trial.strong, trial.visualization);
     const weak = this.group("weak", trial.label_weak, trial.weak);
     const [left, right] = trial.strong_side === "right" ? [weak, strong] : [strong, weak];
     this.options = trial.options.map((url, i) => this.option(i as 0 | 1, url, trial));
     const queries = element("div", { class: "queries" }, ...this.options);
     this.root = element(
       "section",
-      { class: "two-afc waiting" },
+      { class: `two-afc waiting${trial.visualization ? " visualized" : ""}` },
       element("h1", { class: "question" }, trial.question),
       element("div", { class: "board" }, left, queries, right),
       this.result,
@@ -168,8 +170,18 @@ class View {
     this.result.textContent = correct ? "Right" : "Not right: it was the other picture";
   }
 
-  private group(kind: string, label: string, urls: readonly string[]): HTMLElement {
+  private group(
+    kind: string,
+    label: string,
+    urls: readonly string[],
+    visualization = "",
+  ): HTMLElement {
     const pictures = urls.map((url, i) => this.picture(url, `${label}, ${i + 1} of ${urls.length}`));
+    if (visualization) {
+      const whole = this.picture(visualization, `${label}: what it looks for, as a picture`);
+      whole.classList.add(urls.length > 0 ? "portrait" : "alone");
+      pictures.unshift(whole);
+    }
     return element(
       "section",
       { class: `references ${kind}`, "aria-label": label },
