@@ -111,19 +111,28 @@ class Participant:
         self.browser.close()
 
 
-async def crowd(seats: list[Seat], port: int, seconds: float) -> tuple[Seen, float]:
-    """Everybody at once; what they met, and how long it took."""
+@dataclass(frozen=True)
+class Cost:
+    """What a crowd took: seconds, and processor time of each program."""
+
+    seconds: float
+    cpu_s: dict[str, float]
+
+
+async def crowd(seats: list[Seat], server: Running, seconds: float) -> tuple[Seen, Cost]:
+    """Everybody at once; what they met, and what it took once all were warm."""
     warm, seen = Seen(), Seen()
-    people = [Participant(seat, port, warm) for seat in seats]
+    people = [Participant(seat, server.port, warm) for seat in seats]
     for start in range(0, len(people), 20):
         await asyncio.gather(*(person.load_block() for person in people[start : start + 20]))
     for person in people:
         person.seen = seen
-    begin = time.perf_counter()
+    begin, before = time.perf_counter(), _cpu(server)
     each = EVERY_S / len(people)
     visits = [p.take_part(begin, i * each, begin + seconds) for i, p in enumerate(people)]
     await asyncio.gather(*visits)
-    return seen, time.perf_counter() - begin
+    used = {name: after - before[name] for name, after in _cpu(server).items()}
+    return seen, Cost(time.perf_counter() - begin, used)
 
 
 def measure(study: Study, folder: Path, url: str, given: argparse.Namespace) -> dict[str, Any]:
@@ -133,24 +142,20 @@ def measure(study: Study, folder: Path, url: str, given: argparse.Namespace) -> 
     seats = seat_people(app, study, given.participants)
     database.dispose()
     with gunicorn(config, workers=given.workers, threads=given.threads) as server:
-        before = _cpu(server)
-        seen, took = asyncio.run(crowd(seats, server.port, given.seconds))
-        after = _cpu(server)
+        seen, cost = asyncio.run(crowd(seats, server, given.seconds))
     n = max(1, len(seen.save_ms))
     return {
         "p50_ms": round(percentile(seen.save_ms, 0.5), 1),
         "p95_ms": round(percentile(seen.save_ms, 0.95), 1),
         "p99_ms": round(percentile(seen.save_ms, 0.99), 1),
         "trials": len(seen.save_ms),
-        "trials_per_s": round(len(seen.save_ms) / took, 1),
+        "trials_per_s": round(len(seen.save_ms) / cost.seconds, 1),
         "late": seen.late,
         "errors": len(seen.errors),
         "first_error": seen.errors[0] if seen.errors else None,
         "bundle_kb": round(seen.bundle_bytes / max(1, seen.bundles) / 1024),
         "bundles": seen.bundles,
-        "cpu_ms_per_trial": {
-            name: round(1000 * (after[name] - before[name]) / n, 2) for name in after
-        },
+        "cpu_ms_per_trial": {name: round(1000 * used / n, 2) for name, used in cost.cpu_s.items()},
     }
 
 

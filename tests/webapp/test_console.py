@@ -41,6 +41,7 @@ NEEDS = {
     ("GET", f"{STUDY}/settings"): "researcher",
     ("GET", f"{STUDY}/flow"): "researcher",
     ("GET", f"{STUDY}/reconciliation"): "researcher",
+    ("GET", "/console/timing"): "viewer",
     ("GET", "/console/accounts"): "owner",
 }
 

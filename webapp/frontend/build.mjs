@@ -9,7 +9,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const option = process.argv.indexOf("--outdir");
 const outdir = option > 0 ? resolve(process.argv[option + 1]) : resolve(here, "../static/dist");
 
-const entries = ["participant", "pages", "explorer"]
+const entries = ["participant", "pages", "explorer", "selftest"]
   .map((name) => join(here, "src", name, `${name}.ts`))
   .filter((path) => existsSync(path));
 

@@ -16,7 +16,7 @@ from webapp.services.audit import note
 from webapp.services.errors import Missing, Refused
 from webapp.services.subjects import subject
 
-from . import downloads, drafts, flow_pages, persons, settings_page
+from . import downloads, drafts, flow_pages, persons, settings_page, timing_page
 from .access import (
     guard,
     log_in,
@@ -40,6 +40,7 @@ drafts.register(researcher)
 flow_pages.register(researcher)
 persons.register(researcher)
 settings_page.register(researcher)
+timing_page.register(researcher)
 
 
 @researcher.context_processor
