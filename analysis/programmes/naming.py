@@ -141,16 +141,16 @@ def _by_concept(given: pd.DataFrame, cluster: str, level: float) -> pd.DataFrame
     n = counts.sum()
     by_chance = float(1 - (counts * (counts - 1)).sum() / (n * (n - 1))) if n > 1 else float("nan")
     rows = []
-    for key, own in given.groupby([UNIT, *KEYS], observed=True, sort=True):
+    for (unit, *place), own in given.groupby([UNIT, *KEYS], observed=True, sort=True):
         votes = own["code"].value_counts().to_numpy(dtype=float)
-        name = spelled[tuple(key[1:])]
+        name = spelled[tuple(place)]
         people = len(own)
         apart = 1 - (votes * (votes - 1)).sum() / (people * (people - 1)) if people > 1 else np.nan
         ends = wilson(float(votes.max()), people, level)
         rows.append(
             {
-                UNIT: key[0],
-                **dict(zip(KEYS, key[1:], strict=True)),
+                UNIT: unit,
+                **dict(zip(KEYS, place, strict=True)),
                 "name": name,
                 "agreement": float(votes.max() / people),
                 "low": ends.low,
@@ -159,7 +159,7 @@ def _by_concept(given: pd.DataFrame, cluster: str, level: float) -> pd.DataFrame
                 "beyond_chance": 1 - apart / by_chance if by_chance > 0 else float("nan"),
                 "n": people,
                 "n_names": len(votes),
-                "row": f"{key[0]}: {name}",
+                "row": f"{unit}: {name}",
             }
         )
     table = pd.DataFrame(rows)
