@@ -16,7 +16,7 @@ import numpy as np
 from experiments.design import AtlasSource, Source
 from experiments.paradigms.explanations import CONCEPTS, Floats, concept_overlay, heat_overlay
 from experiments.paradigms.meta_predictor import MetaPredictorDesign
-from experiments.paradigms.meta_predictor_build import Judged, rendered
+from experiments.paradigms.meta_predictor_photographs import Judged, rendered
 from experiments.selection import selected_of
 from experiments.stimuli import Cut, read_picture
 from lens_core.atlas import Atlas, AtlasClass, ClassEntry, DictionaryInfo, LensError, Track

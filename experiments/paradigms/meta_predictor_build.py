@@ -1,22 +1,17 @@
 """Meta-predictor studies: from photographs with a model's answers and explanations to a study.
 
-The photographs come from an atlas (:mod:`.meta_predictor_atlas`) or a table; this module makes the
-trials of them. Columns of the table: ``image`` (file), ``prediction`` (what the model says; two
-different ones in all). Optional: ``method`` and ``file`` (the picture of that method's
-explanation), ``truth``, ``evidence`` (how clearly the photograph shows what the model goes by, in
-SDs, for simulated observers; default 1.5). One row for each photograph and method; a photograph
-that is only asked about has one row without a method.
+The photographs come from an atlas (:mod:`.meta_predictor_atlas`) or from a table
+(:mod:`.meta_predictor_table`); this module makes the trials of them.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-from PIL import Image
 
 from experiments.design import AnalysisPlan, Condition, Source
 from experiments.paradigms.base import BuildRequest
@@ -28,9 +23,10 @@ from experiments.paradigms.meta_predictor import (
     MetaPredictorConfig,
     MetaPredictorDesign,
 )
+from experiments.paradigms.meta_predictor_photographs import Judged
 from experiments.paradigms.meta_predictor_texts import defaults
-from experiments.paradigms.reservoir import Cell, Cells, draw_sessions, imbalance
-from experiments.paradigms.tables import files_in, number_in, read_table, square, table_source
+from experiments.paradigms.reservoir import Cells, draw_sessions, imbalance
+from experiments.paradigms.tables import table_source
 from experiments.records import Phase
 from experiments.schedule import generator, shuffled
 from experiments.stimuli import Cut, StimulusNames, cut_out, read_picture
@@ -39,39 +35,6 @@ from lens_core.atlas import LensError, Track, no_track
 
 BASELINE, CONTROL = "baseline", "control"
 LABELS = {BASELINE: "No explanation", CONTROL: "Bottom-up control", "craft": "Concepts (CRAFT)"}
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A photograph and what the model says of it.
-
-    Attributes
-    ----------
-    item : its name in the data.
-    cut : the photograph itself.
-    prediction, truth : of the two names; ``truth`` is empty if it is not known.
-    explained : method to the picture of its explanation; empty if it can only be asked about.
-    evidence : for simulated observers.
-    atlas_hash : where it comes from.
-    """
-
-    item: str
-    cut: Cut
-    prediction: str
-    truth: str = ""
-    explained: Mapping[str, Cut] = field(default_factory=dict)
-    evidence: float = 1.5
-    atlas_hash: str = ""
-
-    @property
-    def model_correct(self) -> int | None:
-        """Whether the model is right; none if that is not known."""
-        return int(self.prediction == self.truth) if self.truth else None
-
-    @property
-    def cell(self) -> Cell:
-        """What it is balanced over."""
-        return self.prediction, self.model_correct
 
 
 def from_atlas(request: BuildRequest, track: Track = no_track) -> Study:
@@ -104,42 +67,13 @@ def from_table(request: BuildRequest, table: Path, track: Track = no_track) -> S
     LensError
         If the table lacks a column, names a picture that is not there, or holds too few.
     """
-    optional = ("method", "file", "truth", "evidence", "condition", "use")
-    rows = read_table(table, ("image", "prediction"), optional, ("test",))
+    from experiments.paradigms.meta_predictor_table import judged_by
+
     design = design_from(request, MetaPredictorDesign)
-    judged: dict[str, Judged] = {}
-    methods: dict[str, None] = {}
-    for row in rows:
-        image, method = row["image"].strip(), row.get("method", "").strip()
-        explained = dict(judged[image].explained) if image in judged else {}
-        if method in (BASELINE, CONTROL):
-            raise LensError(f"{table}: {method!r} is a condition of its own, not a method")
-        if bool(method) != bool(row.get("file", "").strip()):
-            raise LensError(f"{table}: {image} has a method without a file or a file without one")
-        if method:
-            (file,) = files_in(row["file"]) or [""]
-            explained[method] = square(table.parent / file)
-            methods[method] = None
-        one = Judged(
-            item=image,
-            cut=square(table.parent / image),
-            prediction=row["prediction"].strip(),
-            truth=row.get("truth", "").strip(),
-            explained=explained,
-            evidence=number_in(row | {"item": image}, "evidence", 1.5),
-        )
-        if image in judged and judged[image].cell != one.cell:
-            raise LensError(f"{table}: {image} has different predictions or truths in two rows")
-        judged[image] = one
-    names = [name for name in methods if not design.methods or name in design.methods]
-    unknown = [name for name in design.methods if name not in methods]
-    if unknown:
-        raise LensError(f"methods: {table} has no {unknown[0]!r}; it has {', '.join(methods)}")
+    judged, names = judged_by(table, design)
+    source = table_source(table)
     with tempfile.TemporaryDirectory() as folder:
-        return _study(
-            request, design, list(judged.values()), names, {}, table_source(table), Path(folder),
-            track,
-        )  # fmt: skip
+        return _study(request, design, judged, names, {}, source, Path(folder), track)
 
 
 def _study(
@@ -371,7 +305,7 @@ def _require(
 
 def _told(cells: Cells, answers: Sequence[str]) -> str:
     words: dict[int | None, str] = {1: "right", 0: "wrong", None: "right or wrong unknown"}
-    known = sorted({right for _, right in cells} - {None}) != []
+    known = any(right is not None for _, right in cells)
     parts = []
     for answer in answers:
         for right in (1, 0) if known else (None,):
@@ -398,10 +332,3 @@ def _universe(
         for one in judged
     ]
     return pd.DataFrame(rows)
-
-
-def rendered(picture: Image.Image, folder: Path, name: str) -> Cut:
-    """A picture made here, without loss, for :func:`experiments.stimuli.write_stimuli`."""
-    file = folder / f"{name}.png"
-    picture.save(file)
-    return Cut(file)

@@ -51,7 +51,7 @@ class NamingDesign(ChoiceDesign):
     vocabulary: tuple[str, ...] = ()
     own_words: bool = True
     min_photographs: int = Field(default=3, ge=1)
-    strong_quantile: float = Field(default=0.85, gt=0, lt=1)
+    strong_quantile: float = Field(default=0.95, gt=0, lt=1)
 
     @field_validator("vocabulary", mode="before")
     @classmethod

@@ -40,7 +40,7 @@ class PlausibilityDesign(ChoiceDesign):
     n_practice: int = Field(default=1, ge=0)
     n_references: int = Field(default=6, ge=1, le=16)
     items_per_class: int | None = Field(default=None, ge=1)
-    strong_quantile: float = Field(default=0.85, gt=0, lt=1)
+    strong_quantile: float = Field(default=0.95, gt=0, lt=1)
     crops: bool = True
 
 

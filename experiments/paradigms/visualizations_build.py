@@ -199,7 +199,9 @@ class _Pool:
 
     def templates(self, items: Sequence[Item]) -> tuple[list[ChoiceTemplate], dict[str, str]]:
         """The pool of trials, and its key."""
-        design, made, key = self.design, [], dict[str, str]()
+        design = self.design
+        made: list[ChoiceTemplate] = []
+        key: dict[str, str] = {}
         histories = {item.universe.item: History() for item in items}
         clearest = sorted(items, key=lambda item: -item.z(int(item.own[-1])))
         wanted: list[tuple[Item, Phase]] = [

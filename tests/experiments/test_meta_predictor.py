@@ -111,7 +111,7 @@ def test_a_model_that_is_always_right_is_refused_unless_allowed(tmp_path: Path) 
         build(tmp_path / "s", atlases=(atlas.root,))
     allowed = {"require_balance": False}
     study = build(tmp_path / "s", design=allowed, atlases=(atlas.root,))
-    levels = {f.check: f.level for f in audit_study(study)}
+    levels = {f.check: f.level for f in study.task.audit(study)}
     assert levels["balance"] == "warning"
 
 
@@ -135,7 +135,7 @@ def test_a_table_brings_its_own_methods(tmp_path: Path) -> None:
         writer.writerows(rows)
     study = build(tmp_path / "s", design={"control": False}, table=table)
     assert study.conditions == ("baseline", "mine")
-    assert [f for f in audit_study(study) if f.level == "error"] == []
+    assert [f for f in study.task.audit(study) if f.level == "error"] == []
     with pytest.raises(LensError, match="has no 'other'; it has mine"):
         build(tmp_path / "t", design={"methods": "other"}, table=table)
 
