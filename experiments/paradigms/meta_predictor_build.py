@@ -194,7 +194,13 @@ class _Maker:
             use=use,
             item=one.item,
             options=tuple(
-                Option(name, label=name, evidence=one.evidence * (name == one.prediction))
+                Option(
+                    name,
+                    label=name,
+                    evidence=one.evidence * (name == one.prediction),
+                    # Whoever looks at the examples finds the photograph and the answer there.
+                    seen=int(use != "test" and name == one.prediction),
+                )
                 for name in self._answers
             ),
             panels=panels,
