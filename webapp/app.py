@@ -53,14 +53,13 @@ def create_app(config: ServerConfig, database: Database | None = None) -> Flask:
 
 def _register(app: Flask, csrf: CSRFProtect) -> None:
     from .api import api
-    from .api.session import keep_events
     from .explorer import blueprint
     from .participant import participant
     from .researcher import researcher
 
     server: Server = app.extensions[EXTENSION]
-    # It checks the token itself, since a beacon carries it in the body.
-    csrf.exempt(keep_events)
+    # It checks tokens itself: it remembers them, and a beacon carries one in its body.
+    csrf.exempt(api)
     app.register_blueprint(api)
     app.register_blueprint(participant)
     app.register_blueprint(researcher)
