@@ -31,9 +31,9 @@ class Cleaned:
 
     Attributes
     ----------
-    trials : without repeated rows, with at least ``participant``, ``condition``, ``phase`` and
-        ``correct`` (1, 0 or missing).
-    repeated : rows set aside because they repeat another.
+    trials : without repeated rows and further attempts, with at least ``participant``,
+        ``condition``, ``phase`` and ``correct`` (1, 0 or missing).
+    repeated : rows set aside because they repeat another or answer a trial again.
     notes : in words.
     """
 
@@ -86,7 +86,8 @@ def clean_trials(frame: pd.DataFrame) -> Cleaned:
             trials["item"] = trials["item"].astype("string").fillna(own)
         trials["item"] = trials["item"].astype(str)
     trials, repeated = _without_repeats(trials, notes)
-    return Cleaned(trials.reset_index(drop=True), repeated, tuple(notes))
+    trials, later = _first_attempts(trials, notes)
+    return Cleaned(trials.reset_index(drop=True), repeated + later, tuple(notes))
 
 
 def answered(trials: pd.DataFrame) -> pd.Series:
@@ -202,6 +203,28 @@ def _without_repeats(trials: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFra
         note += f"; {contradict} of them give another answer, and the first one counts"
     notes.append(note + ".")
     return trials[~again], total
+
+
+def _first_attempts(trials: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, int]:
+    """Outside practice, the first answer to each trial: a later one may know the feedback to it.
+
+    Trials are shown again to people who come back to a study that begins their block anew.
+    """
+    if not {"trial", "attempt"} <= set(trials):
+        return trials, 0
+    key = [n for n in ("participant", "session", "block", "phase", "trial") if n in trials]
+    known = trials[[*key, "attempt"]].notna().all(axis=1) & (trials["phase"] != "practice")
+    first = trials[known].groupby(key)["attempt"].transform("min")
+    later = trials["attempt"].gt(first.reindex(trials.index))
+    total = int(later.sum())
+    if not total:
+        return trials, 0
+    people = trials.loc[later, "participant"].nunique()
+    notes.append(
+        f"{total} {_rows(total)} of {people} {'person' if people == 1 else 'people'} answer "
+        "a trial again that was shown a further time, and are set aside: the first answer counts."
+    )
+    return trials[~later], total
 
 
 def _rows(count: int) -> str:

@@ -68,7 +68,7 @@ def evaluate_checks(
         If the study names a check that does not exist.
     """
     require_known(config)
-    rows = list(trials)
+    rows = [row for row in trials if _counts(row)]
     results: dict[str, CheckResult] = {}
     for exclusion in config.exclusions:
         value = CHECKS[exclusion.check][0](participant, rows)
@@ -107,6 +107,11 @@ def require_known(config: StudyConfig) -> None:
             raise LensError(
                 f"exclusions: no check {exclusion.check!r}; there are {', '.join(CHECKS)}"
             )
+
+
+def _counts(trial: Row) -> bool:
+    """Outside practice, only the first answer to a trial counts."""
+    return trial["phase"] == "practice" or not float(trial.get("attempt") or 1) > 1
 
 
 def _practice_attempts(_: Row, trials: Sequence[Row]) -> float | None:

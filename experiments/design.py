@@ -112,7 +112,20 @@ class Practice(Strict):
 
 
 class Session(Strict):
-    """How a visit runs. Times in milliseconds unless the name says otherwise."""
+    """How a visit runs. Times in milliseconds unless the name says otherwise.
+
+    Attributes
+    ----------
+    resume : what follows when the task's page is opened again; every opening counts, a reload a
+        second later too. ``resume`` goes on with the first trial that has no answer.
+        ``checkpoint`` begins the present block anew: its answers stay, and its trials are shown
+        again in the same order as a further ``attempt``. Practice is never begun anew, since its
+        attempts are limited, nor is a block without answers. ``refuse`` ends the visit.
+        Outside practice the first answer to a trial counts, in the running score, bonuses,
+        exclusion criteria and the analysis: a later one may know the feedback to the first, and
+        nobody shall gain by a reload. The others are exported with their ``attempt``.
+    resume_max_age_min : whoever comes back longer than this after the first opening is refused.
+    """
 
     feedback: bool = True
     feedback_ms: int = Field(default=1150, ge=0)

@@ -43,6 +43,12 @@ def test_values_and_verdicts(study: Study) -> None:
     }
 
 
+def test_outside_practice_the_first_answer_to_a_trial_counts(study: Study) -> None:
+    again = [trial("catch", 1, attempt=2), trial("practice", 1, attempt=3)]
+    results = evaluate_checks(study.config, PERSON, [*TRIALS, *again])
+    assert (results["catch_accuracy"].value, results["practice_attempts"].value) == (0.8, 3.0)
+
+
 @pytest.mark.parametrize(
     ("person", "trials", "failed"),
     [

@@ -16,7 +16,8 @@ class TaskSession(Base):
 
     ``next_index`` is the trial that comes next, none before the schedule is written and at the end;
     ``n_right`` of ``n_scored`` answers were right; practice does not count, nor what has no right
-    answer. They are written with every answer, in its transaction.
+    answer, nor a further answer to a trial that is shown again. They are written with every
+    answer, in its transaction.
     """
 
     __tablename__ = "task_sessions"
@@ -39,7 +40,7 @@ class TaskSession(Base):
 
 class Scheduled(Base):
     """A trial that is to be shown. ``index`` is its name for the browser and in the data,
-    ``position`` its place in the order: repeated practice gets further indices, but comes before
+    ``position`` its place in the order: what is repeated gets further indices, but comes before
     the trials that follow."""
 
     __tablename__ = "scheduled"

@@ -27,6 +27,7 @@ from webapp.services import (
     admission,
     arrivals,
     assignment,
+    checkpoints,
     credit,
     privacy,
     sessions,
@@ -302,6 +303,8 @@ def task(name: str) -> Page:
                 max_age=timedelta(minutes=rules.resume_max_age_min),
             )
             ended = states.locked(db, person.id).state != "active"
+            if rules.resume == "checkpoint" and not ended:
+                checkpoints.begin_anew(db, session)
             _, n_trials = sessions.counts(db, session.id)
     except Refused:
         ended = True

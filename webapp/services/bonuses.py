@@ -67,9 +67,9 @@ def bonuses(db: Session, record: StudyRecord, rule: Bonus) -> list[Earned]:
     """Everybody who was given a condition, previews apart, in the order in which they came.
 
     Who was excluded afterwards has finished all the same: whether to pay is a person's decision, so
-    the state stands beside the amount.
+    the state stands beside the amount. Of several answers to a trial the first counts.
     """
-    test = Scheduled.phase == "test"
+    test = (Scheduled.phase == "test") & (Scheduled.attempt == 1)
     rows = db.execute(
         select(
             Participant,

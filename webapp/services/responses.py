@@ -25,7 +25,7 @@ from lens_core.atlas.files import canonical_json, sha256_bytes
 from webapp.clock import utc_now
 from webapp.models import Participant, Response, Scheduled, TaskSession
 
-from . import sessions
+from . import checkpoints, sessions
 from .errors import Conflict, Missing, Refused, Unusable
 from .sittings import Sitting, sitting_of, table_of
 from .states import locked, move
@@ -146,15 +146,19 @@ def save(
         db.flush()
     if state != "active":
         raise Refused(state)
-    if index != sitting.next_index:
+    late = index != sitting.next_index
+    if late and not checkpoints.was_next(db, sitting.id, sitting.next_index, index):
         raise Conflict("out_of_order", next=sitting.next_index)
     scored = _score(study, trial, answer)
     _insert(connection, sitting.id, index, answer, digest, scored)
     tally = _Tally(place.following, sitting.n_right, sitting.n_scored)
-    if place.phase != "practice" and scored.correct is not None:
+    if place.phase != "practice" and place.attempt == 1 and scored.correct is not None:
         tally = _Tally(tally.next, tally.n_right + scored.correct, tally.n_scored + 1)
     if place.phase == "practice":
         state = _after_practice(db, study, sitting, place)
+    if late:
+        checkpoints.show_again(db, sitting.id, index)
+    if late or place.phase == "practice" or place.attempt > 1:
         tally = _Tally(sessions.next_index(db, sitting.id), tally.n_right, tally.n_scored)
     _count(connection, sitting, tally, answer.environment)
     if state == "active":

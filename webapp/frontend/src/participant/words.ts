@@ -29,9 +29,11 @@ export function gateText(passage: Passage): GateText {
 function textOf({ first, answered, total, trial, before }: Passage): GateText {
   const practice = trial.phase === "practice";
   if (first && answered > 0) {
+    const again = !practice && (trial.attempt ?? 1) > 1;
+    const next = again ? "the part you were in begins again" : "you go on where you were";
     return {
       title: "Welcome back",
-      text: `You have answered ${answered} of ${total}. Everything is saved; you go on where you were.`,
+      text: `You have answered ${answered} of ${total}. Everything is saved; ${next}.`,
       button: "Continue",
     };
   }
