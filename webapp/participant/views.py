@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 from flask import (
     Blueprint,
-    Response,
-    abort,
     current_app,
     redirect,
     render_template,
@@ -19,7 +17,6 @@ from flask import (
 from flask_wtf.csrf import generate_csrf
 
 from experiments.study import Study
-from webapp import stimulus_bundles
 from webapp.models import Participant, StudyRecord
 from webapp.recruiters import Arrival, BadLaunch, settings_of
 from webapp.server import Server, access_of, give_access, the_server, the_study
@@ -60,11 +57,8 @@ def promises() -> dict[str, object]:
     return {"withdrawal": settings_of(record.settings).withdrawal}
 
 
-# For this browser alone, and as it is: compressing on the way would bring back differences in size.
-FOR_EVER = "private, max-age=31536000, immutable, no-transform"
-
-
-def _person(record: StudyRecord) -> Participant | None:
+def visitor(record: StudyRecord) -> Participant | None:
+    """Whom this browser's cookie names in the study, if anybody."""
     access = access_of(record.name)
     if access is None:
         return None
@@ -113,7 +107,7 @@ def arrive(name: str) -> Page:
     # Link previews and uptime checks ask for the head only; they are nobody.
     if request.method == "HEAD":
         return ""
-    person = _person(record)
+    person = visitor(record)
     try:
         arrival = the_server().recruiters.recognise(request.args, settings_of(record.settings))
     except BadLaunch as bad:
@@ -164,7 +158,7 @@ def _take(record: StudyRecord, arrival: Arrival) -> Participant:
 def _require(name: str, page: str) -> tuple[StudyRecord, Study, Participant] | BaseResponse | str:
     """The person, if this page is due; else where to go."""
     record, study = the_study(name)
-    person = _person(record)
+    person = visitor(record)
     if person is None:
         if "arrived" in request.args:
             # A browser that keeps no cookies would be sent round in circles.
@@ -354,7 +348,7 @@ def stopped(name: str) -> Page:
 def withdraw(name: str) -> Page:
     """Take part no longer, and have the answers treated as the consent text promised."""
     record, study = the_study(name)
-    person = _person(record)
+    person = visitor(record)
     if person is None or request.form.get("sure") != "yes":
         return _go(name, "arrive")
     server = the_server()
@@ -370,47 +364,8 @@ def withdraw(name: str) -> Page:
 def leave(name: str) -> Page:
     """Give the place back before the end."""
     record, _ = the_study(name)
-    person = _person(record)
+    person = visitor(record)
     if person is not None:
         with the_server().database.write() as db:
             arrivals.leave(db, person.id, "left")
     return _go(name, "arrive")
-
-
-@participant.get("/stimuli/<token>.webp")
-def stimulus(name: str, token: str) -> Response:
-    """A picture, under the name that it has for this person alone.
-
-    Nothing in the reply depends on anything but the bytes: no file name, no time, no entity tag.
-    """
-    record, study = the_study(name)
-    person = _person(record)
-    found = the_server().names.stimulus(person.id, token) if person is not None else None
-    if found is None:
-        abort(404)
-    return _for_ever(study.stimulus_path(found).read_bytes(), "image/webp")
-
-
-@participant.get("/bundles/<token>")
-def bundle(name: str, token: str) -> Response:
-    """The pictures of several trials at once, see :mod:`webapp.stimulus_bundles`."""
-    record, study = the_study(name)
-    person = _person(record)
-    server = the_server()
-    content: bytes | None = None
-    if person is not None:
-        with server.database.read() as db:
-            session = sessions.of_participant(db, person.id)
-            asked = server.names.bundle(session.id, token) if session is not None else None
-            if session is not None and asked is not None:
-                rows = stimulus_bundles.trials_of(db, session.id, *asked)
-                content = stimulus_bundles.pack(study, server.names, rows)
-    if content is None:
-        abort(404)
-    return _for_ever(content, "application/octet-stream")
-
-
-def _for_ever(content: bytes, mimetype: str) -> Response:
-    reply = Response(content, mimetype=mimetype)
-    reply.headers["Cache-Control"] = FOR_EVER
-    return reply
