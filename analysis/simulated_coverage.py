@@ -80,7 +80,7 @@ def design_of(
     >>> trials = pd.DataFrame({"participant": [1, 1, 2, 2], "condition": list("aabb"),
     ...                        "item": [1, 2, 3, 4]})
     >>> design_of(trials, cluster="participant", item="item", conditions=["a", "b"])
-    Design(people_are='between', items_are='nested', people=4, items=2)
+    Design(people_are='between', items_are='nested', people=2, items=2)
     """
     if item not in trials:
         return None

@@ -94,7 +94,7 @@ SPOILED: dict[str, tuple[Spoil, str]] = {
     "all missing": (lambda t: t.assign(correct=np.nan), "nothing to analyse"),
     "some missing": (
         lambda t: t.assign(correct=t["correct"].where(t.index % 5 > 0)),
-        "have no answer and are not scored",
+        "160 test trials without an answer: left out",
     ),
     "practice only": (lambda t: t.assign(phase="practice"), "nothing to analyse"),
     "no rows": (lambda t: t.iloc[:0], "nothing to analyse"),

@@ -111,9 +111,9 @@ def test_what_a_page_shows_is_in_its_address(page: Any, address: str) -> None:
     after = middle(dot)
     assert abs(after - before) > 2
     page.get_by_role("button", name="Look closer").click()
-    page.wait_for_function("location.search.includes('view-images')")
+    page.wait_for_function("() => location.search.includes('view-images')")
     page.get_by_role("button", name="Look from further").click()
-    page.wait_for_function("!location.search.includes('view-images')")
+    page.wait_for_function("() => !location.search.includes('view-images')")
     dot.click(force=True)
     place = page.evaluate("new URLSearchParams(location.search).get('image')")
     page.locator("a.card").nth(1).click()

@@ -149,7 +149,7 @@ def test_a_picture_is_dropped_framed_and_answered(
             page.locator(".near").wait_for()
             assert page.locator(".lead").inner_text().startswith("Alone, the model calls it Green")
             assert page.locator(".near-name").first.inner_text() == "Green"
-            assert page.locator("[data-crop-picture] img").is_visible()
+            page.locator("[data-crop-picture] img").wait_for()
             assert _serious(page) == []
             found = page.url
             page.locator(".near-link").first.click()

@@ -90,14 +90,16 @@ def test_mistakes(study: Study, synthetic_atlas: Atlas, tmp_path: Path) -> None:
     assert "write FIELD=VALUE" in refused(cli.new, *new, "--set", "n_trials")
     assert "n_trails: Extra inputs" in refused(cli.new, *new, "--set", "n_trails=3")
     assert "--seed -1" in refused(cli.new, *new, "--seed", -1)
-    assert "no paradigm uses a generator" in refused(cli.new, *new, "--generator", "leaves")
+    assert "give one of" in refused(cli.new, *new, "--generator", "leaves")
+    drawn = ("--out", out, "--generator", "leaves")
+    assert "has stimuli for intruder" in refused(cli.new, "two_afc", *drawn)
     assert not out.exists()
     assert "no study at" in refused(cli.check, tmp_path / "nowhere")
     data = tmp_path / "d"
     simulate = (study.root, "--participants", 2, "--out", data)
     assert "no observer 'x'" in refused(cli.simulate, *simulate, "--observer", "x")
     assert "out of reach" in refused(cli.simulate, *simulate, "--accuracy", 0.4)
-    assert "not built yet" in refused(cli.simulate, *simulate, "--server", "http://x")
+    assert "ftp://x" in refused(cli.simulate, *simulate, "--server", "ftp://x")
     assert not data.exists()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -17,8 +19,14 @@ def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return content
 
 
+def run(main: Callable[[list[str]], None], *arguments: str) -> None:
+    """In a thread of its own: a browser test of the same process leaves its event loop running."""
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(main, list(arguments)).result()
+
+
 def test_arrivals(capsys: pytest.CaptureFixture[str]) -> None:
-    arrivals.main(["--quick", "--databases", "sqlite"])
+    run(arrivals.main, "--quick", "--databases", "sqlite")
     found = last_line(capsys)
     assert found["errors"] == 0, found
     assert found["imbalance_sqlite"] <= 1
@@ -26,7 +34,7 @@ def test_arrivals(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_active(capsys: pytest.CaptureFixture[str]) -> None:
-    active.main(["--quick", "--databases", "sqlite"])
+    run(active.main, "--quick", "--databases", "sqlite")
     found = last_line(capsys)
     assert found["errors"] == 0, found
     assert found["sqlite"]["trials"] >= found["participants"]
@@ -34,7 +42,7 @@ def test_active(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_export(capsys: pytest.CaptureFixture[str]) -> None:
-    export.main(["--quick"])
+    run(export.main, "--quick")
     found = last_line(capsys)
     assert found["rows"] == 4000
     assert found["checksums_match"] is True

@@ -107,7 +107,7 @@ def test_nothing_is_lost_or_doubled_by_a_server_that_fails(
     assert conditions[0] == conditions[1]
 
 
-@pytest.mark.parametrize("observer", [Quitter(hazard=0.2), Impatient(understood=0.6)])
+@pytest.mark.parametrize("observer", [Quitter(hazard=0.2), Impatient(understood=0.9)])
 def test_who_leaves_or_fails_is_where_the_server_says(
     live: LiveServer, tmp_path: Path, observer: Quitter | Impatient
 ) -> None:
