@@ -152,6 +152,8 @@ class Rehearsal:
                 self._browser.post_form(page, fill[page.page]())
             elif page.page in ("task", "stopped") and page.status == 200:
                 return page
+            elif 300 <= page.status < 400:
+                continue  # a redirection whose reply was cut short: ask again
             else:
                 said = f": it says {page.heading!r}" if page.heading else ""
                 raise LensError(
