@@ -12,7 +12,7 @@ from experiments.design import StudyConfig
 from experiments.records import PARADIGM_COLUMNS, Column
 from experiments.schedule import ScheduledTrial
 from experiments.selection import EVERYTHING, Selection, open_selected
-from lens_core.atlas import Atlas, Track, no_track
+from lens_core.atlas import Atlas, LensError, Track, no_track
 
 if TYPE_CHECKING:
     from experiments.audit import Finding
@@ -172,6 +172,11 @@ class BuildRequest:
     design : fields of the paradigm's design that differ from its defaults.
     force : replace what is there.
     selection : classes and concepts of the atlases; everything by default.
+
+    Raises
+    ------
+    LensError
+        If both atlases and a table are given.
     """
 
     out: Path
@@ -183,6 +188,10 @@ class BuildRequest:
     design: Mapping[str, Any] = field(default_factory=dict)
     force: bool = False
     selection: Selection = EVERYTHING
+
+    def __post_init__(self) -> None:
+        if self.table is not None and self.atlases:
+            raise LensError("give either --atlas or --stimuli, not both")
 
     def open_atlases(self) -> list[Atlas]:
         """The atlases, with no more in them than was selected."""

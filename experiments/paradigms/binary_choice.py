@@ -17,7 +17,7 @@ from experiments.design import StudyConfig
 from experiments.paradigms.base import BuildRequest
 from experiments.paradigms.choice import ChoiceDesign, ChoiceTask
 from experiments.study import Study
-from lens_core.atlas import LensError, Track, no_track
+from lens_core.atlas import Track, no_track
 
 
 class BinaryChoiceDesign(ChoiceDesign):
@@ -58,7 +58,5 @@ class BinaryChoice(ChoiceTask):
         from experiments.paradigms.binary_choice_build import choice_from_atlas, choice_from_table
 
         if request.table is not None:
-            if request.atlases:
-                raise LensError("give either --atlas or --stimuli, not both")
             return choice_from_table(request, request.table, track)
         return choice_from_atlas(request, track)

@@ -17,7 +17,7 @@ from experiments.design import StudyConfig
 from experiments.paradigms.base import BuildRequest
 from experiments.paradigms.choice import ChoiceDesign, ChoiceTask
 from experiments.study import Study
-from lens_core.atlas import LensError, Track, no_track
+from lens_core.atlas import Track, no_track
 
 
 class IntruderDesign(ChoiceDesign):
@@ -70,7 +70,5 @@ class Intruder(ChoiceTask):
         from experiments.paradigms.intruder_build import intruder_from_atlas, intruder_from_table
 
         if request.table is not None:
-            if request.atlases:
-                raise LensError("give either --atlas or --stimuli, not both")
             return intruder_from_table(request, request.table, track)
         return intruder_from_atlas(request, track)

@@ -31,7 +31,7 @@ from experiments.paradigms.ordering import Block, Placed, with_catches
 from experiments.paradigms.reservoir import Cell, Cells, SessionImages, draw_sessions, imbalance
 from experiments.schedule import generator, shuffled
 from experiments.study import Study
-from lens_core.atlas import LensError, Track, no_track
+from lens_core.atlas import Track, no_track
 
 if TYPE_CHECKING:
     from experiments.audit import Finding
@@ -175,8 +175,6 @@ class MetaPredictor(ChoiceTask):
         from experiments.paradigms.meta_predictor_build import from_atlas, from_table
 
         if request.table is not None:
-            if request.atlases:
-                raise LensError("give either --atlas or --stimuli, not both")
             return from_table(request, request.table, track)
         return from_atlas(request, track)
 

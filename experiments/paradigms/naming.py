@@ -23,7 +23,7 @@ from experiments.paradigms.choice import ChoiceDesign, ChoiceTask
 from experiments.paradigms.choice_template import ChoiceTemplate
 from experiments.schedule import ScheduledTrial
 from experiments.study import Study
-from lens_core.atlas import LensError, Track, no_track
+from lens_core.atlas import Track, no_track
 
 
 class NamingDesign(ChoiceDesign):
@@ -105,8 +105,6 @@ class Naming(ChoiceTask):
         from experiments.paradigms.naming_build import naming_from_atlas, naming_from_table
 
         if request.table is not None:
-            if request.atlases:
-                raise LensError("give either --atlas or --stimuli, not both")
             return naming_from_table(request, request.table, track)
         return naming_from_atlas(request, track)
 

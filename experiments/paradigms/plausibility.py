@@ -19,7 +19,7 @@ from experiments.paradigms.base import BuildRequest
 from experiments.paradigms.choice import ChoiceDesign, ChoiceTask
 from experiments.paradigms.choice_template import ChoiceTemplate
 from experiments.study import Study
-from lens_core.atlas import LensError, Track, no_track
+from lens_core.atlas import Track, no_track
 
 
 class PlausibilityDesign(ChoiceDesign):
@@ -65,7 +65,5 @@ class Plausibility(ChoiceTask):
         from experiments.paradigms.plausibility_build import from_atlases, from_table
 
         if request.table is not None:
-            if request.atlases:
-                raise LensError("give either --atlas or --stimuli, not both")
             return from_table(request, request.table, track)
         return from_atlases(request, track)

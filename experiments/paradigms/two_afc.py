@@ -60,8 +60,6 @@ class TwoAfc(Paradigm):
         from experiments.paradigms.two_afc_table import build_from_table
 
         if request.table is not None:
-            if request.atlases:
-                raise LensError("give either --atlas or --stimuli, not both")
             return build_from_table(self, request, request.table, track)
         return build_two_afc(self, request, track)
 

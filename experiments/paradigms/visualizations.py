@@ -30,7 +30,7 @@ from experiments.paradigms.base import BuildRequest
 from experiments.paradigms.choice import ChoiceDesign, ChoiceTask
 from experiments.paradigms.choice_template import ChoiceTemplate
 from experiments.study import Study
-from lens_core.atlas import LensError, Track, no_track
+from lens_core.atlas import Track, no_track
 
 Kind = Literal["none", "natural", "optimized", "mixed", "blurred"]
 KINDS: tuple[Kind, ...] = ("none", "natural", "optimized", "mixed", "blurred")
@@ -102,7 +102,5 @@ class Visualizations(ChoiceTask):
         from experiments.paradigms.visualizations_build import from_atlas, from_table
 
         if request.table is not None:
-            if request.atlases:
-                raise LensError("give either --atlas or --stimuli, not both")
             return from_table(request, request.table, track)
         return from_atlas(request, track)

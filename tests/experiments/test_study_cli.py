@@ -90,6 +90,8 @@ def test_mistakes(study: Study, synthetic_atlas: Atlas, tmp_path: Path) -> None:
     assert "write FIELD=VALUE" in refused(cli.new, *new, "--set", "n_trials")
     assert "n_trails: Extra inputs" in refused(cli.new, *new, "--set", "n_trails=3")
     assert "--seed -1" in refused(cli.new, *new, "--seed", -1)
+    (tmp_path / "t.csv").touch()
+    assert "not both" in refused(cli.new, *new, "--stimuli", tmp_path / "t.csv")
     assert "give one of" in refused(cli.new, *new, "--generator", "leaves")
     drawn = ("--out", out, "--generator", "leaves")
     assert "has stimuli for intruder" in refused(cli.new, "two_afc", *drawn)
