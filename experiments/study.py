@@ -78,8 +78,14 @@ class Study:
         self._memory: dict[str, Any] = {}
 
     @classmethod
-    def open(cls, path: str | Path, require_frozen: bool = False) -> Study:
+    def open(
+        cls, path: str | Path, require_frozen: bool = False, *, though_changed: bool = False
+    ) -> Study:
         """Open a study folder and, if it is frozen, check that nothing changed since.
+
+        Parameters
+        ----------
+        though_changed : do not check, because data that people gave must come out all the same.
 
         Raises
         ------
@@ -95,7 +101,8 @@ class Study:
                 raise LensError(f"{root}: {table}.parquet is missing; make the study again")
         if (root / FROZEN).is_file():
             study.freeze = read_freeze(root)
-            require_unchanged(root, study.freeze)
+            if not though_changed:
+                require_unchanged(root, study.freeze)
         elif require_frozen:
             raise LensError(f"study {root} is not frozen: run 'lens study freeze {root}' first")
         return study
@@ -119,6 +126,10 @@ class Study:
     def frozen(self) -> bool:
         """Whether the study is frozen (and, having been opened, unchanged)."""
         return self.freeze is not None
+
+    def changes(self) -> tuple[str, ...]:
+        """Files that are not, at this moment, what was frozen; nothing if it is not frozen."""
+        return () if self.freeze is None else changes_since(self.root, self.freeze)
 
     @cached_property
     def hash(self) -> str:
@@ -152,6 +163,10 @@ class Study:
         return tuple(sorted(path.stem for path in (self.root / "stimuli").glob("*.webp")))
 
     @cached_property
+    def _stimuli_folder(self) -> str:
+        return str(self.root / "stimuli")
+
+    @cached_property
     def _known_stimuli(self) -> frozenset[str]:
         return frozenset(self.stimulus_ids)
 
@@ -166,6 +181,13 @@ class Study:
         if stimulus not in self._known_stimuli:
             raise LensError(f"study {self.name} has no stimulus {stimulus!r}")
         return self.root / "stimuli" / f"{stimulus}.webp"
+
+    def stimulus_bytes(self, stimulus: str) -> bytes:
+        """The file of a stimulus, as :meth:`stimulus_path`. A server reads hundreds a second."""
+        if stimulus not in self._known_stimuli:
+            self.stimulus_path(stimulus)
+        with open(f"{self._stimuli_folder}/{stimulus}.webp", "rb", buffering=0) as file:  # noqa: PTH123
+            return file.read()
 
     def remember(self, name: str, make: Callable[[], T]) -> T:
         """A value derived from the study's files, computed once."""
@@ -316,17 +338,22 @@ def read_freeze(root: Path) -> Freeze:
     return freeze
 
 
-def require_unchanged(root: Path, freeze: Freeze) -> None:
-    """Raise :class:`LensError` naming the first file that differs from what was frozen."""
+def changes_since(root: Path, freeze: Freeze) -> tuple[str, ...]:
+    """Files that differ from what was frozen: changed or missing ones first, then added ones."""
     present = checksums(root)
     changed = [name for name, sha in freeze.files.items() if present.get(name) != sha]
-    added = [name for name in present if name not in freeze.files]
-    if not changed and not added:
+    return (*changed, *(name for name in present if name not in freeze.files))
+
+
+def require_unchanged(root: Path, freeze: Freeze) -> None:
+    """Raise :class:`LensError` naming the first file that differs from what was frozen."""
+    changes = changes_since(root, freeze)
+    if not changes:
         return
-    name = (changed + added)[0]
-    verb = "was added" if not changed else "changed" if name in present else "is missing"
-    more = len(changed) + len(added) - 1
-    rest = f" (and {more} more)" if more else ""
+    name = changes[0]
+    there = (root / name).is_file()
+    verb = "is missing" if not there else "changed" if name in freeze.files else "was added"
+    rest = f" (and {len(changes) - 1} more)" if len(changes) > 1 else ""
     raise LensError(
         f"study {root} is not what was frozen on {freeze.frozen_at}: {name} {verb}{rest}; "
         "restore it, or make a new study under another name"

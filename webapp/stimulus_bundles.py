@@ -37,7 +37,7 @@ def plan(study: Study, names: StimulusNames, rows: Sequence[Scheduled]) -> list[
         part: list[Scheduled] = []
         filled = 0
         for row in attempt:
-            wanted = len(frames(study, names, row)) * size
+            wanted = len(shown_in(study, row)) * size
             if part and filled + wanted > BUNDLE_BYTES:
                 bundles.append(names.of_bundle(row.session_id, part[0].index, len(part)))
                 part, filled = [], 0
@@ -70,21 +70,21 @@ def trials_of(db: Session, session_id: int, first: int, n_trials: int) -> Sequen
 def pack(study: Study, names: StimulusNames, rows: Sequence[Scheduled]) -> bytes:
     """The pictures of trials in one piece."""
     size = frame_bytes(study)
-    wanted = [frame for row in rows for frame in frames(study, names, row)]
-    parts = [HEAD.pack(len(wanted), size)]
-    for name, stimulus in wanted:
-        parts += (name.encode(), study.stimulus_path(stimulus).read_bytes().ljust(size, b"\0"))
-    return b"".join(parts)
+    parts = []
+    for row in rows:
+        name = names.of_trial(row.session_id, row.index)
+        for stimulus in shown_in(study, row):
+            parts += (name(stimulus).encode(), study.stimulus_bytes(stimulus).ljust(size, b"\0"))
+    return HEAD.pack(len(parts) // 2, size) + b"".join(parts)
 
 
-def frames(study: Study, names: StimulusNames, row: Scheduled) -> list[tuple[str, str]]:
-    """Name and stimulus of each picture of a trial, in the order in which the trial names them."""
-    name = names.of_trial(row.session_id, row.index)
-    found: list[tuple[str, str]] = []
+def shown_in(study: Study, row: Scheduled) -> list[str]:
+    """The stimuli of a trial, in the order in which the trial names them."""
+    found: list[str] = []
 
     def note(stimulus: str) -> str:
-        found.append((name(stimulus), stimulus))
-        return found[-1][0]
+        found.append(stimulus)
+        return ""
 
     study.task.public(ScheduledTrial.from_dict(row.body), note)
     return found

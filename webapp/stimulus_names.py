@@ -83,7 +83,7 @@ class StimulusNames:
 
     def _name(self, *about: str | int) -> str:
         text = "/".join(str(part) for part in about).encode()
-        return hmac.new(self._key, text, hashlib.sha256).hexdigest()[:NAME_LENGTH]
+        return hmac.digest(self._key, text, "sha256").hex()[:NAME_LENGTH]
 
     def _table(self, participant_id: int) -> dict[str, str]:
         with self._database.read() as db:

@@ -27,6 +27,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+# ruff: noqa: E402
+
 from lens_core.atlas import Atlas
 from tests.support.big_atlases import make_big_atlas, make_big_shared_atlas
 from webapp.explorer import create_explorer_app

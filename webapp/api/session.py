@@ -20,11 +20,15 @@ from webapp.services import credit, responses, sessions
 from webapp.services import events as event_service
 from webapp.services.errors import Conflict, Missing, Refused, Unusable
 from webapp.services.sittings import Sitting, sitting_of
+from webapp.stimulus_names import NAME_LENGTH
 
 from .errors import Ended
 from .forgery import require_own_page
 
 api = Blueprint("api", __name__, url_prefix="/api/v1")
+
+TOKEN = "0" * NAME_LENGTH
+"""Stands for a picture's name in its address."""
 
 BROWSER_SETTINGS = (
     "feedback",
@@ -37,6 +41,7 @@ BROWSER_SETTINGS = (
     "allow_phones",
     "calibrate",
     "viewing_cm",
+    "resume",
 )
 
 
@@ -123,7 +128,7 @@ def show(sid: str) -> Response:
         "total": total,
         "n_blocks": n_blocks,
         "page_token": sitting.page_token,
-        "trials": [public_trial(visit, row) for row in block],
+        "trials": public_trials(visit, block),
         "bundles": [
             url_for("participant.bundle", name=visit.study.name, token=token)
             for token in stimulus_bundles.plan(visit.study, the_server().names, block)
@@ -138,18 +143,24 @@ def show(sid: str) -> Response:
     return jsonify(reply)
 
 
-def public_trial(visit: Visit, row: Scheduled) -> dict[str, Any]:
-    """A trial as the browser may see it."""
-    name = the_server().names.of_trial(row.session_id, row.index)
+def public_trials(visit: Visit, rows: Sequence[Scheduled]) -> list[dict[str, Any]]:
+    """Trials as the browser may see them."""
+    # The router takes longer for an address than all else for its picture, and differs in nothing.
+    address = url_for("participant.stimulus", name=visit.study.name, token=TOKEN)
+    names = the_server().names
 
-    def url_of(stimulus: str) -> str:
-        return url_for("participant.stimulus", name=visit.study.name, token=name(stimulus))
+    def public(row: Scheduled) -> dict[str, Any]:
+        name = names.of_trial(row.session_id, row.index)
+        shown = visit.study.task.public(
+            ScheduledTrial.from_dict(row.body),
+            lambda stimulus: address.replace(TOKEN, name(stimulus)),
+        )
+        # A catch trial that says that it is one catches nobody.
+        phase = "test" if row.phase == "catch" else row.phase
+        own = {"index": row.index, "phase": phase, "block": row.block, "attempt": row.attempt}
+        return {**shown, **own}
 
-    trial = ScheduledTrial.from_dict(row.body)
-    shown = visit.study.task.public(trial, url_of)
-    # A catch trial that says that it is one catches nobody.
-    phase = "test" if row.phase == "catch" else row.phase
-    return {**shown, "index": row.index, "phase": phase, "block": row.block, "attempt": row.attempt}
+    return [public(row) for row in rows]
 
 
 @api.post("/session/<sid>/trials/<int:index>")

@@ -25,7 +25,7 @@ def stimulus(name: str, token: str) -> Response:
     found = the_server().names.stimulus(person.id, token) if person is not None else None
     if found is None:
         abort(404)
-    return _for_ever(study.stimulus_path(found).read_bytes(), "image/webp")
+    return _for_ever(study.stimulus_bytes(found), "image/webp")
 
 
 @participant.get("/bundles/<token>")
