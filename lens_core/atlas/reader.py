@@ -244,10 +244,13 @@ class AtlasClass:
 
 
 def _read_table(store: Store, name: str) -> pd.DataFrame:
-    import pandas as pd
+    from pyarrow import parquet
 
     try:
-        return pd.read_parquet(io.BytesIO(store.read(name)))
+        # As pandas would, without looking for a file system or waking threads for a small file.
+        file = parquet.ParquetFile(io.BytesIO(store.read(name)))
+        table: pd.DataFrame = file.read(use_threads=False).to_pandas(use_threads=False)
+        return table
     except FileNotFoundError:
         raise AtlasDamaged(f"{store}/{name} is missing: build the atlas again") from None
     except (OSError, ValueError) as error:
