@@ -2,8 +2,9 @@
 
 Each of ``participants`` answers a trial every two seconds for a while, on ``lens serve`` (gunicorn)
 with SQLite and with PostgreSQL whose commits reach the disk. Beside the saves, each asks for the
-next block and for its pictures in bundles, as the task page does; the first block has been loaded
-before the clock runs. A save's time is what the browser waits, by the clock; ``cpu_ms_per_trial``
+next block and for its pictures in bundles, as the task page does; before the clock runs the first
+block has been loaded and people stand at different trials of it, as those who came at different
+times do. A save's time is what the browser waits, by the clock; ``cpu_ms_per_trial``
 is processor time of server, database and this script, which other programs change less.
 
     python tests/load/active.py [--quick] [--participants 500] [--seconds 60] [--databases postgres]
@@ -93,6 +94,12 @@ class Participant:
         self.seen.save_ms.append(1000 * took)
         self.next = reply["next"]
 
+    async def begin(self, place: int) -> None:
+        """Answer as many trials of the block as spreads people over it: nobody waits for the
+        slowest to begin the next."""
+        for _ in range(place % max(1, len(self.known))):
+            await self.answer()
+
     async def take_part(self, begin: float, first_s: float, until: float) -> None:
         """Answer every two seconds, blocks loaded in between."""
         due = begin + first_s
@@ -125,6 +132,10 @@ async def crowd(seats: list[Seat], server: Running, seconds: float) -> tuple[See
     people = [Participant(seat, server.port, warm) for seat in seats]
     for start in range(0, len(people), 20):
         await asyncio.gather(*(person.load_block() for person in people[start : start + 20]))
+    for start in range(0, len(people), 20):
+        await asyncio.gather(
+            *(people[i].begin(i) for i in range(start, min(start + 20, len(people))))
+        )
     for person in people:
         person.seen = seen
     begin, before = time.perf_counter(), _cpu(server)
