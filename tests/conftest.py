@@ -32,6 +32,12 @@ def absent(reason: str) -> None:
     pytest.skip(reason)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first, so that in the end no process is left alone with one."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def synthetic_atlas(tmp_path_factory: pytest.TempPathFactory) -> Atlas:
     """Three made-up classes of 24 images; read-only, shared by all tests."""
