@@ -223,9 +223,10 @@ def _read_csv(file: Path) -> pd.DataFrame:
 
 
 def _plan(config: Mapping[str, Any], manifest: Mapping[str, Any], root: Path) -> Plan:
-    """The declared plan; what was not frozen was not declared."""
+    """The declared plan; what was not frozen, or changed since, was not declared."""
     plan = read_plan(config, str(root / "study.toml"))
-    return replace(plan, declared=False) if manifest.get("frozen") is False else plan
+    stands = manifest.get("frozen") is not False and not manifest.get("study_changed")
+    return plan if stands else replace(plan, declared=False)
 
 
 def _not_frozen(manifest: Mapping[str, Any]) -> tuple[str, ...]:
@@ -233,5 +234,11 @@ def _not_frozen(manifest: Mapping[str, Any]) -> tuple[str, ...]:
         return (
             "The study was not frozen when these data were made: its analysis plan could still "
             "change, so nothing counts as confirmatory.",
+        )
+    changed = manifest.get("study_changed")
+    if changed:
+        return (
+            f"The study is not what was frozen any more ({', '.join(map(str, changed[:3]))} "
+            "changed), so nothing counts as confirmatory.",
         )
     return ()

@@ -2,8 +2,9 @@
 
 The folder follows Psych-DS: a ``dataset_description.json``, tables
 ``data/study-NAME_table-WHAT_data.csv`` with the same tables as Parquet, a codebook, the frozen
-``study.toml``, and ``manifest.json`` with row counts and checksums. The simulator and the server's
-export both use :class:`DatasetWriter`.
+``study.toml``, and ``manifest.json`` with row counts, checksums, and the files of the study that
+are no longer what was frozen (``study_changed``). The simulator and the server's export both use
+:class:`DatasetWriter`.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
 from experiments.checks import check_columns
-from experiments.folders import replace_folder, require_free
 from experiments.records import EVENTS, PARTICIPANTS, Column, trial_columns
 from lens_core.atlas import LensError
 from lens_core.atlas.files import disk_errors, pretty_json, sha256_file
+from lens_core.atlas.folders import replace_folder, require_free
 
 if TYPE_CHECKING:
     from experiments.study import Study
@@ -57,6 +58,18 @@ def table_stem(study: str, what: str) -> str:
     return f"study-{study.replace('-', '')}_table-{what}_data"
 
 
+def dataset_columns(
+    study: Study, extra_participant_columns: Sequence[Column] = ()
+) -> dict[str, tuple[Column, ...]]:
+    """Columns of every table of a study's data set."""
+    checks = check_columns(study.config)
+    return {
+        "participants": (*PARTICIPANTS, *checks, *extra_participant_columns),
+        "trials": trial_columns(study.paradigm),
+        "events": EVENTS,
+    }
+
+
 class DatasetWriter:
     """Writes a data set; nothing is seen at ``out`` before the ``with`` block ends well.
 
@@ -68,6 +81,10 @@ class DatasetWriter:
         values of the study's checks (``check_NAME``).
     description : facts for ``dataset_description.json`` besides the usual ones.
     force : replace what is there.
+
+    Attributes
+    ----------
+    changed : files of the study that were not what was frozen when the data set was finished.
 
     Raises
     ------
@@ -94,15 +111,8 @@ class DatasetWriter:
         self.study = study
         self.force = force
         self.description = dict(description or {})
-        self._columns = {
-            "participants": (
-                *PARTICIPANTS,
-                *check_columns(study.config),
-                *extra_participant_columns,
-            ),
-            "trials": trial_columns(study.paradigm),
-            "events": EVENTS,
-        }
+        self.changed: tuple[str, ...] = ()
+        self._columns = dataset_columns(study, extra_participant_columns)
         self._partial = self.out.with_name(f".{self.out.name}.{os.getpid()}.partial")
         self._tables: dict[str, _Table] = {}
 
@@ -152,11 +162,12 @@ class DatasetWriter:
         from experiments.dataset_description import codebook, dataset_description
 
         write = self._partial
+        self.changed = self.study.changes()
         shutil.copyfile(self.study.root / "study.toml", write / "study.toml")
         if self.study.frozen:
             shutil.copyfile(self.study.root / "frozen.json", write / "frozen.json")
         (write / "codebook.csv").write_text(codebook(self._columns), encoding="utf-8")
-        described = dataset_description(self.study, self._columns, self.description)
+        described = dataset_description(self.study, self._columns, self.description, self.changed)
         (write / "dataset_description.json").write_bytes(pretty_json(described))
         rows = {what: table.rows for what, table in self._tables.items()}
         files = {
@@ -176,6 +187,7 @@ class DatasetWriter:
             "study": self.study.name,
             "study_hash": self.study.hash,
             "frozen": self.study.frozen,
+            "study_changed": list(self.changed),
             "rows": rows,
             "files": files,
         }

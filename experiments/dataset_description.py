@@ -16,12 +16,19 @@ SCHEMA_TYPES = {"string": "Text", "integer": "Integer", "number": "Number", "tim
 
 
 def dataset_description(
-    study: Study, columns: Mapping[str, Sequence[Column]], further: Mapping[str, Any]
+    study: Study,
+    columns: Mapping[str, Sequence[Column]],
+    further: Mapping[str, Any],
+    changed: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The content of ``dataset_description.json``.
 
     Psych-DS 1.4: JSON-LD of a schema.org ``Dataset`` whose ``variableMeasured`` names every column
     of every data file.
+
+    Parameters
+    ----------
+    changed : files of the study that are no longer what was frozen.
     """
     variables: dict[str, dict[str, Any]] = {}
     for table in columns.values():
@@ -46,6 +53,7 @@ def dataset_description(
             "title": study.title,
             "paradigm": study.paradigm,
             "hash": study.hash,
+            "matches_hash": study.frozen and not changed,
             "frozen_at": study.freeze.frozen_at if study.freeze else None,
             "conditions": list(study.conditions),
         },

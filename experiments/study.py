@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import tomli_w
 from pydantic import ValidationError
@@ -35,6 +35,10 @@ from lens_core.atlas.files import (
     sha256_file,
     write_atomic,
 )
+
+if TYPE_CHECKING:
+    from experiments.paradigms.base import Asking
+    from experiments.schedule import ScheduledTrial
 
 T = TypeVar("T")
 
@@ -116,6 +120,12 @@ class Study:
     def title(self) -> str:
         """Title for people."""
         return self.config.title
+
+    def asking(self, trial: ScheduledTrial) -> Asking:
+        """What shows and judges a trial: the paradigm, unless it asks for remarks."""
+        from experiments.remarks import REMARK, Remarks
+
+        return Remarks() if trial.phase == REMARK else self.task
 
     @property
     def paradigm(self) -> str:

@@ -177,7 +177,7 @@ def export(
         except Missing:
             known = ", ".join(record.name for record in studies.all_studies(db)) or "none"
             raise LensError(f"no study {name!r} in {server_dir}; published: {known}") from None
-    study = studies.Shelf(config).take(record)
+    study = studies.Shelf(config).for_export(record)
     done = export_study(
         database,
         record,
@@ -189,8 +189,10 @@ def export(
         track=terminal.track,
     )
     database.dispose()
+    said = "the study still matches its hash"
+    if done.changed:
+        said = f"the study NO LONGER matches its hash: {', '.join(done.changed[:3])} changed"
     terminal.note(
-        f"{done.participants} participants, {done.trials} trials, {done.events} events; "
-        f"the study still matches its hash"
+        f"{done.participants} participants, {done.trials} trials, {done.events} events; {said}"
     )
     click.echo(str(out))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,6 +13,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
+from analysis.dataset import read_dataset
 from experiments.study import Study
 from lens_core.atlas import LensError
 from tests.webapp.person import Person, knows
@@ -20,6 +22,7 @@ from webapp.recruiters import Arrival
 from webapp.server import Server
 from webapp.services import arrivals
 from webapp.services.exports import Exported, export
+from webapp.services.studies import Shelf
 
 BOTH_DATABASES = True
 
@@ -120,6 +123,35 @@ def test_a_target_with_something_in_it_is_refused(
     with pytest.raises(LensError, match="not empty"):
         export(server.database, record, study, exported)
     assert export(server.database, record, study, exported, force=True).participants == 4
+
+
+def test_an_export_says_whether_the_study_is_what_was_frozen(
+    exported: Path, server: Server, record: StudyRecord, study: Study, tmp_path: Path
+) -> None:
+    assert json.loads((exported / "manifest.json").read_text())["study_changed"] == []
+    described = json.loads((exported / "dataset_description.json").read_text())
+    assert described["study"]["matches_hash"] is True
+    published = server.config.study_dir(study.name)
+    published.unlink()
+    shutil.copytree(study.root, published)
+    (published / "study.toml").open("a").write("\n# one more remark\n")
+    (published / "stimuli" / f"{study.stimulus_ids[0]}.webp").unlink()
+    with pytest.raises(LensError, match="not what was frozen"):
+        Shelf(server.config).take(record)
+    # Nobody goes on with such a study; the answers that it got come out, and say so.
+    done = export(
+        server.database, record, Shelf(server.config).for_export(record), tmp_path / "changed"
+    )
+    assert done.participants == 4
+    assert sorted(done.changed) == [f"stimuli/{study.stimulus_ids[0]}.webp", "study.toml"]
+    manifest = json.loads((tmp_path / "changed" / "manifest.json").read_text())
+    assert manifest["study_changed"] == list(done.changed)
+    assert manifest["study_hash"] == study.hash
+    described = json.loads((tmp_path / "changed" / "dataset_description.json").read_text())
+    assert described["study"]["matches_hash"] is False
+    analysed = read_dataset(tmp_path / "changed")
+    assert not analysed.plan.confirmatory
+    assert "not what was frozen" in analysed.notes[-1]
 
 
 def test_nothing_of_the_persons_secrets_is_exported(exported: Path, server: Server) -> None:

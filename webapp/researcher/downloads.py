@@ -10,11 +10,16 @@ from pathlib import Path
 
 from flask import Blueprint, Response, abort, request
 
+from experiments.dataset import dataset_columns
+from experiments.dataset_description import codebook
 from lens_core.atlas import LensError
 from webapp.server import the_server, the_study
+from webapp.services import studies
 from webapp.services.audit import note
 from webapp.services.bonuses import as_csv, bonuses
+from webapp.services.errors import Missing
 from webapp.services.exports import VARIANTS, export
+from webapp.services.machines import MACHINE
 
 from .access import needs, the_account
 
@@ -26,14 +31,20 @@ def register(console: Blueprint) -> None:
     console.add_url_rule("/studies/<name>/dataset.zip", view_func=dataset, methods=["POST"])
     console.add_url_rule("/studies/<name>/bonuses.csv", view_func=bonus_list)
     console.add_url_rule("/studies/<name>/frozen.json", view_func=frozen)
+    console.add_url_rule("/studies/<name>/codebook.csv", view_func=data_dictionary)
     console.add_url_rule("/studies/<name>/stimuli/<stimulus>.webp", view_func=stimulus)
 
 
 @needs("researcher")
 def dataset(name: str) -> Response:
     """The data set as a zip file. It is written to disk first and never held in memory."""
-    record, study = the_study(name)
     server = the_server()
+    with server.database.read() as db:
+        try:
+            record = studies.by_name(db, name)
+        except Missing:
+            abort(404)
+    study = server.studies.for_export(record)
     wanted = request.form.get("variant", "pseudonymous")
     variant = next((each for each in VARIANTS if each == wanted), None)
     if variant is None:
@@ -87,6 +98,15 @@ def frozen(name: str) -> Response:
     _, study = the_study(name)
     reply = Response((study.root / "frozen.json").read_bytes(), mimetype="application/json")
     reply.headers["Content-Disposition"] = f'attachment; filename="{name}-frozen.json"'
+    return reply
+
+
+@needs("viewer")
+def data_dictionary(name: str) -> Response:
+    """What every column of the study's data will hold, before there are any."""
+    _, study = the_study(name)
+    reply = Response(codebook(dataset_columns(study, MACHINE)), mimetype="text/csv")
+    reply.headers["Content-Disposition"] = f'attachment; filename="{name}-codebook.csv"'
     return reply
 
 

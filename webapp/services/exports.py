@@ -31,6 +31,8 @@ from webapp.clock import iso
 from webapp.database import Database
 from webapp.models import Event, Participant, Response, Scheduled, StudyRecord, TaskSession
 
+from .machines import HIDDEN, MACHINE, machine_row
+
 PEOPLE_AT_ONCE = 100
 
 Variant = Literal["pseudonymous", "identified", "anonymous"]
@@ -52,11 +54,12 @@ MOMENTS = frozenset(
 
 @dataclass(frozen=True)
 class Exported:
-    """How many rows were written."""
+    """How many rows were written, and which files of the study are not what was frozen."""
 
     participants: int
     trials: int
     events: int
+    changed: tuple[str, ...] = ()
 
 
 def export(
@@ -78,7 +81,7 @@ def export(
         If the target is not free or the disk is full.
     """
     n_people = n_trials = n_events = 0
-    extra = IDENTITY if variant == "identified" else ()
+    extra = (*MACHINE, *(IDENTITY if variant == "identified" else ()))
     hide = _Anonymous() if variant == "anonymous" else None
     facts = {"variant": variant}
     with (
@@ -92,7 +95,7 @@ def export(
             ids.sort(key=lambda each: hide.name(str(each)))
         for person in track(_people(db, ids), "Exporting participants", len(ids)):
             trials = list(_trials(db, study, person))
-            row = _participant_row(study, person, trials)
+            row = _participant_row(study, person, trials) | machine_row(_machine(db, person))
             if variant == "identified":
                 row |= _identity(person)
             see: Callable[[dict[str, Any]], dict[str, Any]] = hide.row if hide else _unchanged
@@ -105,7 +108,7 @@ def export(
             n_people += 1
             n_trials += len(trials)
             db.expunge_all()
-    return Exported(n_people, n_trials, n_events)
+    return Exported(n_people, n_trials, n_events, writer.changed)
 
 
 class _Anonymous:
@@ -121,13 +124,22 @@ class _Anonymous:
     def row(self, row: dict[str, Any]) -> dict[str, Any]:
         """A row without what could lead to the person."""
         hidden: dict[str, Any] = {
-            name: None if name in MOMENTS or name == "detail" else value
+            name: None if name in MOMENTS | HIDDEN or name == "detail" else value
             for name, value in row.items()
         }
         for column in ("participant", "trial_uuid"):
             if column in hidden:
                 hidden[column] = self.name(str(hidden[column]))
         return hidden
+
+
+def _machine(db: Session, person: Participant) -> dict[str, Any] | None:
+    """What the browser said of itself, the newest session's."""
+    return db.scalars(
+        select(TaskSession.environment)
+        .where(TaskSession.participant_id == person.id, TaskSession.environment.is_not(None))
+        .order_by(TaskSession.number.desc())
+    ).first()
 
 
 def _unchanged(row: dict[str, Any]) -> dict[str, Any]:

@@ -39,6 +39,22 @@ class Shelf:
         """The folder of a published study; see :meth:`open`."""
         return self.open(record.hash, record.folder, record.name)
 
+    def for_export(self, record: StudyRecord) -> Study:
+        """The folder of a published study as it is now, also if it changed since.
+
+        The answers are in the database and must come out; the data set says what changed.
+
+        Raises
+        ------
+        LensError
+            If the folder is gone or belongs to another study.
+        """
+        folder = self._config.directory / record.folder
+        study = Study.open(folder, require_frozen=True, though_changed=True)
+        if study.hash != record.hash:
+            raise LensError(f"{folder} holds another study than the one published: restore it")
+        return study
+
     def open(self, hash: str, folder: str, name: str) -> Study:
         """The published study of that hash.
 
