@@ -7,10 +7,11 @@ is looked at.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -30,6 +31,10 @@ N_SCHEDULES = 60
 FEW_ITEMS = 10
 """Fewer items a condition leave the test of their effect short of degrees of freedom."""
 
+MISSED_CHECKS = 2
+"""Attention checks that somebody must miss before recruiters let a lab refuse pay, in studies of
+five minutes or more (Prolific's policy on attention checks)."""
+
 SURE = 4.0
 """Standard errors beyond which an imbalance is no chance."""
 
@@ -45,16 +50,18 @@ class Finding:
 
 def audit_study(study: Study) -> list[Finding]:
     """All findings, errors first."""
-    findings = [*_key(study), *_stimuli(study)]
+    pixels: dict[str, bytes] = {}
+    findings = [*_key(study), *_stimuli(study, pixels)]
     if not any(finding.level == "error" for finding in findings):
         schedules = {
             cell: [draw_schedule(study, cell, seed) for seed in range(N_SCHEDULES)]
             for cell in study.cells
         }
-        findings += _items(study, schedules)
+        findings += [*_items(study, schedules), *_views(schedules, pixels)]
+        findings += [*_repeated(schedules), *_query_names(schedules)]
         if study.task.option_order == "trial":
             findings += [*_sides(schedules), *_names(schedules)]
-        findings += study.task.audit(study)
+        findings += [*_attention(study, schedules), *study.task.audit(study)]
     findings += [Finding("note", "stimuli drawn", note) for note in study.config.source.notes]
     order = ("error", "warning", "note")
     return sorted(findings, key=lambda finding: order.index(finding.level))
@@ -74,8 +81,13 @@ def _key(study: Study) -> list[Finding]:
     return findings
 
 
-def _stimuli(study: Study) -> list[Finding]:
-    """Every stimulus is there, and nothing but its pixels tells it from the others."""
+def _stimuli(study: Study, pixels: dict[str, bytes]) -> list[Finding]:
+    """Every stimulus is there, and nothing but its pixels tells it from the others.
+
+    Parameters
+    ----------
+    pixels : filled with a digest of the pixels of every stimulus that can be decoded.
+    """
     used = {s for row in study.templates for s in study.task.stimuli_of(row)}
     there = set(study.stimulus_ids)
     findings = []
@@ -97,6 +109,7 @@ def _stimuli(study: Study) -> list[Finding]:
             with Image.open(path) as picture:
                 picture.load()
                 shapes[picture.size] += 1
+                pixels[stimulus] = hashlib.sha256(picture.convert("RGB").tobytes()).digest()
                 telling = sorted(set(picture.info) & {"exif", "xmp", "icc_profile"})
         except (OSError, UnidentifiedImageError):
             findings.append(Finding("error", "stimuli", f"{path.name} cannot be decoded"))
@@ -144,6 +157,83 @@ def _items(study: Study, schedules: Schedules) -> list[Finding]:
             text = f"{condition} has {len(items)}; below {FEW_ITEMS} its effect is poorly tested"
             findings.append(Finding("warning", "few items", text))
     return findings
+
+
+def _attention(study: Study, schedules: Schedules) -> list[Finding]:
+    """Whether a single missed catch trial already excludes somebody."""
+    needed = max((e.min or 0.0 for e in study.config.exclusions if e.check == "catch_accuracy"),
+                 default=0.0)  # fmt: skip
+    n_catch = min(
+        (sum(t.phase == "catch" for t in drawn[0]) for drawn in schedules.values()), default=0
+    )
+    missed = next((k for k in range(1, n_catch + 1) if (n_catch - k) / n_catch < needed), None)
+    if missed is None or missed >= MISSED_CHECKS:
+        return []
+    text = (
+        f"one missed catch trial of {n_catch} excludes from the analysis; in studies of five "
+        f"minutes or more recruiters let pay be refused after {MISSED_CHECKS} alone, so pay those "
+        "who missed one"
+    )
+    return [Finding("note", "attention checks", text)]
+
+
+def _views(schedules: Schedules, pixels: Mapping[str, bytes]) -> list[Finding]:
+    """No picture twice on one screen, whatever it is called; catch trials repeat one on purpose."""
+    for drawn in schedules.values():
+        for schedule in drawn:
+            for trial in schedule:
+                if trial.phase not in ("training", "test"):
+                    continue
+                shown = [pixels[s] for group in trial.stimuli.values() for s in group]
+                if len(set(shown)) < len(shown):
+                    text = f"a trial about {trial.item} shows a picture twice in one view"
+                    return [Finding("error", "same photograph", text)]
+    return []
+
+
+def _repeated(schedules: Schedules) -> list[Finding]:
+    """Nobody is asked the same question twice: who remembers the first answers the second."""
+    most: dict[str, int] = {}
+    for drawn in schedules.values():
+        for schedule in drawn:
+            asked = Counter(
+                (t.condition, t.item, *sorted(s for group in t.stimuli.values() for s in group))
+                for t in schedule
+                if t.phase == "test"
+            )
+            for (condition, *_), times in asked.items():
+                most[condition] = max(most.get(condition, 0), times)
+    return [
+        Finding(
+            "warning",
+            "repeated trials",
+            f"{condition}: a person is asked the very same up to {times} times; ask fewer trials "
+            "or make more of each item",
+        )
+        for condition, times in most.items()
+        if times > 1
+    ]
+
+
+def _query_names(schedules: Schedules) -> list[Finding]:
+    """Nor does the name of the picture that is asked about say which answer is right."""
+    right: dict[str, str] = {}
+    for drawn in schedules.values():
+        for schedule in drawn:
+            for trial in schedule:
+                if trial.phase == "test" and trial.right is not None and "query" in trial.stimuli:
+                    right[trial.stimuli["query"][0]] = trial.option_order[trial.right]
+    names, answers = sorted(right), sorted(set(right.values()))
+    if len(answers) != 2:
+        return []  # options of each trial have names of their own
+    first = np.array([right[name] == answers[0] for name in names])
+    n, m = int(first.sum()), int((~first).sum())
+    places = float(np.flatnonzero(first).sum()) + n - n * (n + 1) / 2
+    spread = math.sqrt(n * m * (n + m + 1) / 12)
+    if n * m == 0 or abs(places - n * m / 2) <= SURE * spread:
+        return []
+    text = f"where {answers[0]!r} is right, names of pictures come elsewhere in the alphabet"
+    return [Finding("error", "file names", text)]
 
 
 def _sides(schedules: Schedules) -> list[Finding]:

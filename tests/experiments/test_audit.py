@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from experiments.audit import audit_study, guessable
+from experiments.design import Exclusion
 from experiments.paradigms.two_afc import TwoAfc
-from experiments.schedule import ScheduledTrial
+from experiments.schedule import ScheduledTrial, draw_schedule
 from experiments.study import Study, read_rows
 
 CopyOf = Callable[[Study], Path]
@@ -162,6 +163,22 @@ def test_unused_items(draft: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     found = [f for f in audit_study(draft) if f.level == "error" and f.check == "items"]
     assert len(found) == 2
     assert "3 of 12 are never asked, e.g. 00000/concepts-3" in found[0].text
+
+
+@pytest.mark.parametrize(
+    ("n_catch", "needed", "noted"),
+    [(1, 1.0, True), (2, 0.8, True), (5, 0.8, False), (5, 0.9, True)],
+)
+def test_a_single_missed_check_is_noted(
+    draft: Study, monkeypatch: pytest.MonkeyPatch, n_catch: int, needed: float, noted: bool
+) -> None:
+    """Recruiters let a lab refuse pay after two missed checks in studies of five minutes."""
+    rule = Exclusion(check="catch_accuracy", min=needed)
+    draft.config = draft.config.model_copy(update={"exclusions": (rule,)})
+    trial = next(t for t in draw_schedule(draft, draft.cells[0], 0) if t.phase == "catch")
+    monkeypatch.setattr("experiments.audit.draw_schedule", lambda *_: (trial,) * n_catch)
+    found = [f.text for f in audit_study(draft) if f.check == "attention checks"]
+    assert bool(found) == noted
 
 
 def test_unbalanced_sides(draft: Study, monkeypatch: pytest.MonkeyPatch) -> None:
