@@ -66,6 +66,12 @@ def test_pages_of_the_console(researcher: Any, server: LiveServer) -> None:
     for path in PAGES:
         researcher.goto(f"{home}/studies/{STUDY}{path}")
         nothing_serious(researcher, path or "study")
+    researcher.locator("tbody th a").first.click()
+    researcher.wait_for_selector(".strip")
+    nothing_serious(researcher, "person")
+    for path in ("/accounts", "/account"):
+        researcher.goto(home + path)
+        nothing_serious(researcher, path)
 
 
 def test_the_timing_of_a_machine_is_measured_and_kept(researcher: Any, server: LiveServer) -> None:

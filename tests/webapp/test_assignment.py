@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
@@ -129,6 +129,7 @@ def test_ties_are_broken_both_ways_and_reproducibly(server: Server, record: Stud
     assert again == drawn
 
 
+@settings(deadline=None)
 @given(
     counts=st.dictionaries(st.sampled_from("abcd"), st.integers(0, 20)),
     quotas=st.dictionaries(st.sampled_from("abcd"), st.integers(1, 20)),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import json
 import re
+import shutil
 import zipfile
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -42,7 +45,11 @@ NEEDS = {
     ("GET", f"{STUDY}/flow"): "researcher",
     ("GET", f"{STUDY}/reconciliation"): "researcher",
     ("GET", "/console/timing"): "viewer",
+    ("GET", f"{STUDY}/codebook.csv"): "viewer",
+    ("GET", "/console/account"): "viewer",
     ("GET", "/console/accounts"): "owner",
+    ("POST", "/console/accounts"): "owner",
+    ("POST", "/console/accounts/vic"): "owner",
 }
 
 pytestmark = pytest.mark.usefixtures("with_accounts")
@@ -105,7 +112,8 @@ def test_roles(console: Console, name: str) -> None:
     role = PASSWORDS[name][0]
     assert console.log_in(name).status_code == 303
     for (method, path), needed in NEEDS.items():
-        reply = console.ask(method, path, state="open")
+        form = {"state": "open", "what": "enable", "name": "newcomer", "role": "viewer"}
+        reply = console.ask(method, path, **form)
         allowed = accounts.RANK[role] >= accounts.RANK[needed]
         assert (reply.status_code != 403) == allowed, (name, path)
         assert reply.status_code in ((200, 303) if allowed else (403,))
@@ -186,6 +194,7 @@ def test_logging_out(console: Console) -> None:
     assert console.client.get("/console/").status_code == 303
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_after_the_log_in_nobody_is_sent_elsewhere(target: str) -> None:
     from flask import Flask
@@ -245,6 +254,28 @@ def test_the_download_is_the_data_set(
     assert f"{study.name}/manifest.json" in names
     assert f"{study.name}/data/{table_stem(study.name, 'trials')}.csv" in names
     assert "download data" in db.scalars(select(AuditEntry.action)).all()
+
+
+def test_a_study_that_is_not_in_order_hides_nothing_else(
+    console: Console, server: Server, study: Study, tmp_path: Path
+) -> None:
+    console.log_in("rea")
+    published = server.config.study_dir(study.name)
+    published.unlink()
+    shutil.copytree(study.root, published)
+    (published / "study.toml").open("a").write("\n# one more remark\n")
+    listed = console.client.get("/console/")
+    assert (listed.status_code, "damaged" in listed.text) == (200, True)
+    page = console.client.get(STUDY)
+    assert (page.status_code, "study.toml changed" in page.text) == (503, True)
+    assert "study.toml" not in console.client.get(f"/study/{study.name}/").text
+    download = console.ask("POST", f"{STUDY}/dataset.zip")
+    with zipfile.ZipFile(io.BytesIO(download.data)) as archive:
+        manifest = json.loads(archive.read(f"{study.name}/manifest.json"))
+    assert manifest["study_changed"] == ["study.toml"]
+    shutil.rmtree(published)
+    published.symlink_to(study.root)
+    assert console.client.get(STUDY).status_code == 200, "put right, it goes on"
 
 
 def test_people_and_their_trail(console: Console, person: Person, db: Session) -> None:

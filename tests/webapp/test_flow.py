@@ -113,7 +113,8 @@ def test_other_thresholds_change_who_is_analysed_and_nothing_stored(
     n_entries = len(db.scalars(select(AuditEntry)).all())
     page = researcher.client.get(f"{STUDY}/flow?try=1&min_test_accuracy=0.9").text
     assert "by the criteria tried below" in page
-    assert "1 test_accuracy" in page
+    assert "1 test accuracy" in page
+    assert "1 of 2 who finished" in page
     assert record.hash == study.hash
     db.rollback()
     assert len(db.scalars(select(AuditEntry)).all()) == n_entries

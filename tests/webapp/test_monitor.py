@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from tests.webapp.person import Person, knows
 from webapp.clock import utc_now
-from webapp.models import Participant, StudyRecord
+from webapp.models import Participant, Response, StudyRecord
 from webapp.researcher.pages import cells_of
 from webapp.server import Server
 from webapp.services import monitor
+from webapp.services.timeline import timeline
 
 BOTH_DATABASES = True
 
@@ -63,8 +65,35 @@ def test_people_and_their_answers(person: Person, server: Server, record: StudyR
     with server.database.read() as db:
         (row,) = monitor.people(db, record.id)
         assert row["answered"] == 1
-        assert [step.to_state for step in monitor.trail(db, row["person"].id)] == [
-            "arrived",
-            "consented",
-            "active",
-        ]
+
+
+def test_a_visit_in_order(person: Person, server: Server, db: Session) -> None:
+    person.begin()
+    right = knows(server, person)
+    person.answer(0, right({"index": 0}), environment={"os": "Linux"}, dropped_frames=3)
+    events = [{"at_ms": 5.0, "kind": "blur"}, {"at_ms": 9e9, "kind": "resize", "detail": {"w": 9}}]
+    person.send("/events", {"events": events})
+    person.answer(1, right({"index": 1}))
+    person.post_to_leave()
+    found = timeline(db, db.scalars(select(Participant)).one())
+    assert [(each.kind, each.what) for each in found.moments if each.what != "blur"] == [
+        ("step", "arrived"),
+        ("step", "consented"),
+        ("step", "active"),
+        ("answer", "trial 1 (practice, block 1)"),
+        ("event", "resize"),  # by a clock that runs wrong; not after it was received
+        ("answer", "trial 2 (practice, block 1)"),
+        ("step", "returned"),
+    ]
+    details = {each.what: each.detail for each in found.moments}
+    assert details["trial 1 (practice, block 1)"] == "after 0.8 s, 3 frames dropped"
+    assert details["returned"] == "by participant: left"
+    assert details["resize"] == "w 9"
+    assert (found.n_answers, found.n_events, found.machine) == (2, 2, {"os": "Linux"})
+    assert found.n_scheduled == person.boot["n_trials"]
+    places = [place for place, _ in found.strip()]
+    assert (places[0], places[-1]) == (0.0, 1.0)
+    assert places == sorted(places)
+    choices = {row.raw["choice"] for row in db.scalars(select(Response))}
+    assert choices, "which are nowhere in it"
+    assert not any("choice" in each.detail for each in found.moments)

@@ -6,9 +6,11 @@ import csv
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
@@ -19,6 +21,7 @@ from tests.webapp.test_console import STUDY, Console
 from webapp.clock import utc_now
 from webapp.models import (
     AuditEntry,
+    Base,
     Event,
     Known,
     Participant,
@@ -41,6 +44,7 @@ def done(person: Person, server: Server) -> Person:
     """Somebody who has finished."""
     person.begin(LINK)
     person.send("/events", {"events": [{"at_ms": 1, "kind": "blur", "detail": {"ua": "Firefox"}}]})
+    person.answer(0, knows(server, person)({"index": 0}), environment={"os": "Plan 9"})
     person.answer_all(knows(server, person))
     person.finish()
     return person
@@ -96,6 +100,32 @@ def test_withdrawing_in_the_middle_ends_the_task(person: Person, db: Session) ->
     assert "withdrawn" in person.client.post(f"{person.home}/withdraw", data=form).text
     assert person.answer(1).status_code in (404, 409, 410)
     assert count(db, Response) == 0
+
+
+def test_addresses_are_not_stored(app: Flask, study: Study, server: Server, db: Session) -> None:
+    """A whole visit, a log-in that fails and one that does not leave no trace of where from."""
+    app.test_client_class = client_at("203.0.113.77")
+    person = Person(app.test_client(), study)
+    person.begin(LINK)
+    person.answer_all(knows(server, person))
+    assert person.finish().status_code == 200
+    console = Console(app.test_client())
+    console.log_in("rea", "wrong")
+    rows = [
+        str(row) for table in Base.metadata.sorted_tables for row in db.execute(select(table)).all()
+    ]
+    assert len(rows) > 20
+    assert not [row for row in rows if "203.0.113" in row]
+
+
+def client_at(address: str) -> type[FlaskClient]:
+    """A browser at that address."""
+
+    class Client(FlaskClient):
+        def open(self, *args: Any, **options: Any) -> Any:
+            return super().open(*args, environ_overrides={"REMOTE_ADDR": address}, **options)
+
+    return Client
 
 
 def test_withdrawing_asks_and_needs_the_token(done: Person, db: Session) -> None:
@@ -162,6 +192,8 @@ def test_variants_of_the_export(
     usual, known = write("usual", "pseudonymous"), write("known", "identified")
     hidden, again = write("hidden", "anonymous"), write("again", "anonymous")
     assert table(known, study, "participants")[0]["external_id"] == "5f1c"
+    assert table(usual, study, "participants")[0]["os"] == "Plan 9"
+    assert "Plan 9" not in "".join(p.read_text("utf-8") for p in hidden.rglob("*.csv"))
     assert "external_id" not in table(usual, study, "participants")[0]
     text = "".join(p.read_text("utf-8") for p in sorted(hidden.rglob("*.csv")))
     uuids = db.scalars(select(Response.trial_uuid)).all()
@@ -197,6 +229,23 @@ def test_a_researcher_excludes_and_withdraws(
     viewer = Console(app.test_client())
     viewer.log_in("vic")
     assert viewer.ask("POST", f"{at}/withdraw").status_code == 403
+
+
+def test_people_on_a_list_are_kept_out_and_not_kept(
+    researcher: Console, app: Flask, study: Study, db: Session
+) -> None:
+    path = f"{STUDY}/settings"
+    form = {"lab_link": "yes", "keep_out": "5f1c\n 77aa \r\n\n5f1c"}
+    assert researcher.ask("POST", path, **form).status_code == 303
+    assert "2 people are kept out" in researcher.client.get(path).text
+    assert researcher.ask("POST", path, **form).status_code == 303
+    for link in (LINK, "?survey_code=77aa", "?id=77aa"):
+        assert "You know this kind of study" in Person(app.test_client(), study).arrive(link).text
+    assert "I have read" in Person(app.test_client(), study).arrive("?id=78aa").text
+    rows = [str(row) for table in Base.metadata.sorted_tables for row in db.execute(select(table))]
+    assert not [row for row in rows if "5f1c" in row or "77aa" in row]
+    notes = db.scalars(select(AuditEntry).where(AuditEntry.action == "keep people out")).all()
+    assert [entry.detail for entry in notes] == [{"people": 2}]
 
 
 FIELDS = {"lab_link": "yes", "make_codes": "yes", "withdrawal": "anonymise", "retention_days": "90"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from flask import Flask
 from experiments.study import Study
 from lens_core.atlas import LensError
 from tests.webapp.person import Person
-from webapp import create_app
+from webapp import create_app, markdown
 from webapp.config import ServerConfig, normal_url, read_config
 from webapp.database import Database
 
@@ -109,6 +110,20 @@ def test_cookies_cannot_be_made_up(app: Flask, person: Person) -> None:
     stranger = app.test_client()
     stranger.set_cookie("lens", cookie.value[:-3] + "abc")
     assert stranger.get(person.api).status_code == 404
+
+
+def test_no_page_is_made_from_text_that_people_edit() -> None:
+    """Texts of a study are values in our templates and never templates themselves."""
+    paths = (Path(__file__).parents[2] / "webapp").rglob("*.py")
+    sources = {path: path.read_text("utf-8") for path in paths if "frontend" not in path.parts}
+    assert len(sources) > 50
+    made = [
+        path.name
+        for path, source in sources.items()
+        if re.search(r"render_template_string|from_string", source)
+    ]
+    assert made == []
+    assert "{{ 7 * 7 }}" in markdown.render("{{ 7 * 7 }} {% raw %}")
 
 
 def test_html_in_addresses_is_text(app: Flask) -> None:

@@ -11,7 +11,8 @@ from lens_core.atlas import LensError
 from webapp.recruiters import StudySettings, settings_of
 from webapp.recruiters.settings import new_codes
 from webapp.server import the_server, the_study
-from webapp.services import studies
+from webapp.services import admission, studies
+from webapp.services.audit import note
 
 from .access import needs, the_account
 
@@ -41,15 +42,23 @@ def settings(name: str) -> Page:
         except (LensError, ValueError) as error:
             problem = _words(error)
         else:
+            actor = the_account().name
             with the_server().database.write() as db:
-                studies.set_settings(db, name, wanted, actor=the_account().name)
+                studies.set_settings(db, name, wanted, actor=actor)
+                listed = request.form.get("keep_out", "").split()
+                added = admission.keep_out(db, record, listed, key=the_server().key)
+                if added:
+                    note(db, actor, "keep people out", record.id, {"people": added})
             return redirect(url_for("researcher.settings", name=name), code=303)
+    with the_server().database.read() as db:
+        n_kept_out = admission.kept_out(db, record.id)
     page = render_template(
         "researcher/settings.html",
         record=record,
         settings=present,
         form=request.form if problem else None,
         problem=problem,
+        n_kept_out=n_kept_out,
         link=url_for("participant.arrive", name=name, _external=True),
         account=the_account(),
     )

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from webapp.models import AuditEntry, Participant
+from lens_core.atlas import LensError
+from webapp.models import Participant, StudyRecord
 from webapp.recruiters import Arrival, settings_of
 from webapp.server import give_access, the_server, the_study
 from webapp.services import accounts, arrivals, monitor, studies
 from webapp.services.audit import note
 from webapp.services.errors import Missing, Refused
+from webapp.services.flow import checked
 from webapp.services.subjects import subject
+from webapp.services.timeline import timeline
 
-from . import downloads, drafts, flow_pages, persons, settings_page, timing_page
+from . import account_pages, downloads, drafts, flow_pages, persons, settings_page, timing_page
 from .access import (
     guard,
     log_in,
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
 
 researcher = Blueprint("researcher", __name__, url_prefix="/console", template_folder="templates")
 guard(researcher)
+account_pages.register(researcher)
 downloads.register(researcher)
 drafts.register(researcher)
 flow_pages.register(researcher)
@@ -114,23 +119,27 @@ def logout() -> Page:
 @needs("viewer")
 def home() -> Page:
     """All studies."""
-    server = the_server()
-    with server.database.read() as db:
-        records = studies.all_studies(db)
-        rows = [
-            {
-                "record": record,
-                "counts": monitor.count(db, record, cells_of(server.studies.take(record))),
-                "wanted": server.studies.take(record).config.analysis.n_participants,
-            }
-            for record in records
-        ]
+    with the_server().database.read() as db:
+        rows = [_row(db, record) for record in studies.all_studies(db)]
     return render_template(
         "researcher/studies.html",
         rows=rows,
         drafts=drafts.the_drafts().all(),
         account=the_account(),
     )
+
+
+def _row(db: Session, record: StudyRecord) -> dict[str, object]:
+    """A study in the list; one whose folder is not in order says so and hides no other."""
+    try:
+        study = the_server().studies.take(record)
+    except LensError as error:
+        return {"record": record, "counts": monitor.count(db, record, ()), "problem": str(error)}
+    return {
+        "record": record,
+        "counts": monitor.count(db, record, cells_of(study)),
+        "wanted": study.config.analysis.n_participants,
+    }
 
 
 def _page(name: str) -> StudyPage:
@@ -220,27 +229,27 @@ def person(name: str, public_id: str) -> Page:
         ).first()
         if found is None:
             abort(404)
-        steps = monitor.trail(db, found.id)
+        visit = timeline(db, found)
+        checks = checked(db, page.study.config, found)
     return render_template(
         "researcher/person.html",
         page=page,
         person=found,
-        steps=steps,
+        visit=visit,
+        checks=checks,
         withdrawal=settings_of(page.record.settings).withdrawal,
         account=the_account(),
     )
 
 
-@researcher.get("/accounts")
-@needs("owner")
-def account_list() -> Page:
-    """Who may log in, and what was done lately."""
-    with the_server().database.read() as db:
-        everybody = accounts.listed(db)
-        entries = db.scalars(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(100)).all()
-    return render_template(
-        "researcher/accounts.html", accounts=everybody, entries=entries, account=the_account()
+@researcher.errorhandler(LensError)
+def damaged(error: LensError) -> tuple[str, int]:
+    """A study that is not what was published: its people's answers can still be had."""
+    name = (request.view_args or {}).get("name")
+    page = render_template(
+        "researcher/damaged.html", problem=str(error), name=name, account=present_account()
     )
+    return page, 503
 
 
 @researcher.errorhandler(401)

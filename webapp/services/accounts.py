@@ -82,6 +82,63 @@ def _require_password(password: str) -> None:
         )
 
 
+def set_password(db: Session, account_id: int, password: str, *, actor: str) -> Account:
+    """Give an account another password; whoever is logged in with the old one is not any more.
+
+    Raises
+    ------
+    LensError
+        If it is too short.
+    """
+    _require_password(password)
+    account = db.get_one(Account, account_id)
+    account.password_hash = hasher().hash(password)
+    account.password_changed_at = utc_now()
+    note(db, actor, "new password", None, {"name": account.name})
+    return account
+
+
+def set_role(db: Session, account_id: int, role: Role, *, actor: str) -> Account:
+    """Give an account another role, which counts from its next request on.
+
+    Raises
+    ------
+    LensError
+        If nobody would be left to look after the accounts.
+    """
+    account = _one_of_all(db, account_id, stays_owner=role == "owner")
+    if account.role != role:
+        note(db, actor, "set role", None, {"name": account.name, "role": role})
+        account.role = role
+    return account
+
+
+def set_disabled(db: Session, account_id: int, disabled: bool, *, actor: str) -> Account:
+    """Shut an account out, or let it in again; what it did stays in the audit log.
+
+    Raises
+    ------
+    LensError
+        If nobody would be left to look after the accounts.
+    """
+    account = _one_of_all(db, account_id, stays_owner=not disabled)
+    if account.disabled != disabled:
+        note(db, actor, "disable account" if disabled else "enable account", None,
+             {"name": account.name})  # fmt: skip
+        account.disabled = disabled
+    return account
+
+
+def _one_of_all(db: Session, account_id: int, *, stays_owner: bool) -> Account:
+    """The account, all held so that of two owners each cannot take the other's role away."""
+    everybody = db.scalars(select(Account).order_by(Account.id).with_for_update()).all()
+    account = next(each for each in everybody if each.id == account_id)
+    others = (each for each in everybody if each.role == "owner" and not each.disabled)
+    if not stays_owner and all(each.id == account_id for each in others):
+        raise LensError(f"{account.name} is the only owner: give another account that role first")
+    return account
+
+
 def listed(db: Session) -> Sequence[Account]:
     """All accounts by name."""
     return db.scalars(select(Account).order_by(Account.name)).all()
@@ -135,8 +192,13 @@ def logged_in(db: Session, account_id: int, password: str, subjects: Sequence[st
     account.last_login_at = utc_now()
     if hasher().check_needs_rehash(account.password_hash):
         account.password_hash = hasher().hash(password)
-    db.execute(delete(FailedLogin).where(FailedLogin.subject.in_(subjects)))
+    forget_failures(db, subjects)
     note(db, account.name, "log in", None)
+
+
+def forget_failures(db: Session, subjects: Sequence[str]) -> None:
+    """What failed before the right password counts no more."""
+    db.execute(delete(FailedLogin).where(FailedLogin.subject.in_(subjects)))
 
 
 def allows(role: str, needed: Role) -> bool:

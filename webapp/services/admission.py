@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from sqlalchemy import delete, func, or_, select
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 from webapp.clock import utc_now
 from webapp.models import Known, Participant, RecentArrival, StudyRecord
 from webapp.recruiters import Arrival, StudySettings
+from webapp.recruiters.base import short
 
 from .errors import Refused
 from .subjects import person_subject, subject
@@ -24,7 +26,8 @@ def admit(
     ------
     Refused
         ``already_started`` if the person was here and has been erased since;
-        ``took_part_elsewhere`` if the person was in a study whose people are not taken.
+        ``took_part_elsewhere`` if the person was in a study whose people are not taken, or is on
+        the study's list of people who are not.
     """
     if arrival.external_id is None:
         return
@@ -32,6 +35,11 @@ def admit(
     mine = select(Known.id).where(Known.study_id == record.id, Known.subject == known)
     if db.scalars(mine).first() is not None:
         raise Refused("already_started")
+    listed = _listed(key, arrival.external_id)
+    if db.scalars(
+        select(Known.id).where(Known.study_id == record.id, Known.subject == listed)
+    ).first():
+        raise Refused("took_part_elsewhere")
     if not settings.not_from:
         return
     was_there = (
@@ -50,6 +58,26 @@ def admit(
     )
     if db.scalars(was_there).first() is not None:
         raise Refused("took_part_elsewhere")
+
+
+def _listed(key: bytes, external_id: str) -> str:
+    """The subject of somebody on a list, whichever recruiter the identifier is of."""
+    return subject(key, "listed", external_id)
+
+
+def keep_out(db: Session, record: StudyRecord, external_ids: Iterable[str], *, key: bytes) -> int:
+    """Add people to those who are not taken, by hash; returns how many were not known before."""
+    known = set(db.scalars(select(Known.subject).where(Known.study_id == record.id)))
+    new = {_listed(key, short(each)) for each in external_ids if short(each)} - known
+    db.add_all(Known(study_id=record.id, subject=each) for each in sorted(new))
+    return len(new)
+
+
+def kept_out(db: Session, study_id: int) -> int:
+    """How many people a study knows by hash alone: erased ones, and those on its list."""
+    return db.scalars(
+        select(func.count()).select_from(Known).where(Known.study_id == study_id)
+    ).one()
 
 
 def count_arrival(db: Session, address: str, *, key: bytes, limit: int, window: timedelta) -> None:

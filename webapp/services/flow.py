@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from experiments.checks import CHECKS, judge
+from experiments.checks import CHECKS, CheckResult, evaluate_checks, judge
 from experiments.design import Exclusion, StudyConfig
 from lens_core.atlas import LensError
 from webapp.models import Participant, Response, Scheduled, StudyRecord, TaskSession, Transition
@@ -172,6 +172,12 @@ def _with_trials(
         for row in rows.mappings():
             trials[row["participant_id"]].append(dict(row))
         yield from ((person, trials[person.id]) for person in some)
+
+
+def checked(db: Session, config: StudyConfig, person: Participant) -> dict[str, CheckResult]:
+    """One person's value on every criterion of the study, and whether it passes."""
+    ((_, trials),) = _with_trials(db, [person])
+    return evaluate_checks(config, _row(person), trials)
 
 
 def with_thresholds(config: StudyConfig, given: Mapping[str, str]) -> StudyConfig:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from experiments.records import STATUSES
 from webapp.clock import iso, utc_now
-from webapp.models import Participant, Response, StudyRecord, TaskSession, Transition
+from webapp.models import Participant, Response, StudyRecord, TaskSession
 
 
 @dataclass(frozen=True)
@@ -146,12 +146,3 @@ def people(db: Session, study_id: int, limit: int = 200) -> list[dict[str, Any]]
         .limit(limit)
     )
     return [{"person": person, "answered": number or 0} for person, number in rows]
-
-
-def trail(db: Session, participant_id: int) -> Sequence[Transition]:
-    """A participant's changes of state, the oldest first."""
-    return db.scalars(
-        select(Transition)
-        .where(Transition.participant_id == participant_id)
-        .order_by(Transition.id)
-    ).all()

@@ -263,7 +263,7 @@ _SEEN = (
 
 def _score(study: Study, trial: ScheduledTrial, answer: Answer) -> Scored:
     try:
-        return study.task.score(trial, answer.response)
+        return study.asking(trial).score(trial, answer.response)
     except LensError as error:
         raise Unusable(str(error)) from error
 

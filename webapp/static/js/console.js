@@ -22,6 +22,10 @@ function keepFresh(section) {
         const value = at(values, cell.dataset.count);
         cell.textContent = typeof value === "number" ? format.format(value) : "–";
       }
+      for (const cell of section.querySelectorAll("[data-moment]")) {
+        const value = at(values, cell.dataset.moment);
+        if (value) cell.textContent = `${value.slice(0, 16).replace("T", " ")} UTC`;
+      }
       note.textContent = "";
     } catch {
       note.textContent = "The numbers are not fresh: the server does not answer. Trying again.";
