@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,19 @@ BUNDLE = Path(__file__).parents[2] / "webapp" / "static" / "dist" / "participant
 
 @pytest.fixture(scope="session")
 def small_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """A frozen study of one practice trial, four trials and a catch trial in two blocks."""
-    folder = tmp_path_factory.mktemp("browser")
-    make_atlas(folder / "atlas", n_images=60)
-    return make_study(folder / "study", folder / "atlas")
+    """A frozen study of one practice trial, four trials and a catch trial in two blocks; read-only.
+
+    Tests that run side by side share it: the first one that wants it makes it.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with (folder / "browser.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "browser" / "study" / "frozen.json").exists():
+            make_atlas(folder / "browser" / "atlas", n_images=60)
+            make_study(folder / "browser" / "study", folder / "browser" / "atlas")
+    return Study.open(folder / "browser" / "study", require_frozen=True)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { appear, type Clock, droppedFrames, FrameWatch, measureFrameInterval, median } from "./timing";
+import { appear, type Clock, corrected, droppedFrames, FrameWatch, measureFrameInterval, median } from "./timing";
 
 /** A display that shows frames at the given times. */
 function display(stamps: number[]): Clock & { shown: number } {
@@ -53,6 +53,26 @@ test("a frame that is late shows in the onset error", async () => {
 test("a moment already past means the next frame", async () => {
   const onset = await appear(() => undefined, -500, 10, display([0, 10]));
   assert.equal(onset.at, 10);
+});
+
+test("a browser that says when it painted is believed where that is another frame", async () => {
+  const onset = await appear(() => undefined, 30, 10, display([0, 10, 20, 60]));
+  assert.deepEqual(onset.stamps, [20, 60]);
+  assert.equal(corrected(onset, null, 10), onset, "one that does not leaves our own");
+  assert.equal(corrected(onset, 56, 10), onset, "rounding is no other frame");
+  const earlier = corrected(onset, 32, 10, display([]));
+  assert.equal(earlier.at, 32);
+  assert.equal(earlier.error_ms, 2);
+  assert.equal(earlier.wall, "2030-01-01T00:00:00.032Z");
+  assert.equal(corrected(onset, 72, 10).error_ms, 42);
+});
+
+test("frames lost in the very frame that reveals are counted", async () => {
+  const clock = display([70, 80, 110]);
+  const watch = new FrameWatch(10, () => false, clock);
+  watch.start([20, 60]);
+  while (clock.shown !== 110) await Promise.resolve();
+  assert.equal(watch.stop(), 3 + 0 + 2);
 });
 
 test("dropped frames are whole intervals without a frame; jitter is none", () => {

@@ -3,6 +3,8 @@
 // A change made in an animation-frame callback is painted in that frame and shown at the next
 // refresh. The time stamp of the next callback is that refresh, so it is taken as the onset;
 // setting the clock before the paint, as is common, makes every response time a frame too long.
+// Where the page stands still just then, that stamp can be frames before the paint, or after it;
+// browsers that say when they painted a picture (Element Timing) are believed over it.
 
 export interface Onset {
   /** Time on the page's clock (`performance.now()`, same as `event.timeStamp`), milliseconds. */
@@ -11,6 +13,8 @@ export interface Onset {
   error_ms: number;
   /** The same moment on the wall clock, ISO-8601 UTC. */
   wall: string;
+  /** Stamps of the frame that revealed and of the one after it. */
+  stamps: readonly [number, number];
 }
 
 export interface Clock {
@@ -64,7 +68,56 @@ export async function appear(
     if (stamp + interval >= intended - interval / 2) {
       reveal();
       const at = await nextFrame(clock);
-      return { at, error_ms: at - intended, wall: wallClock(at, clock) };
+      return { at, error_ms: at - intended, wall: wallClock(at, clock), stamps: [stamp, at] };
+    }
+  }
+}
+
+/** To this browsers round the time of a paint, so that pages cannot measure one another. */
+const PAINT_MS = 4;
+
+/** What we read of a `PerformanceElementTiming`. */
+interface Painted extends PerformanceEntry {
+  readonly identifier: string;
+  readonly renderTime: number;
+}
+
+/** The onset that counts: the browser's word, where it is another frame's than ours. */
+export function corrected(
+  onset: Onset,
+  painted: number | null,
+  interval: number,
+  clock: Clock = pageClock,
+): Onset {
+  if (painted === null || Math.abs(painted - onset.at) <= interval / 2 + PAINT_MS) return onset;
+  const error_ms = onset.error_ms + painted - onset.at;
+  return { ...onset, at: painted, error_ms, wall: wallClock(painted, clock) };
+}
+
+/** Asks the browser when the pictures of a trial were painted. Made before they are revealed. */
+export class PaintWatch {
+  private static made = 0;
+  private readonly name = `trial ${(PaintWatch.made += 1)}`;
+  private readonly observer: PerformanceObserver | null = null;
+  private last: number | null = null;
+
+  constructor(pictures: readonly Element[]) {
+    if (!globalThis.PerformanceObserver?.supportedEntryTypes?.includes("element")) return;
+    for (const picture of pictures) picture.setAttribute("elementtiming", this.name);
+    this.observer = new PerformanceObserver((list) => this.note(list.getEntries()));
+    this.observer.observe({ type: "element" });
+  }
+
+  /** When the last of them was painted; null where the browser does not say. */
+  stop(): number | null {
+    if (this.observer) this.note(this.observer.takeRecords());
+    this.observer?.disconnect();
+    return this.last;
+  }
+
+  private note(entries: readonly PerformanceEntry[]): void {
+    for (const { identifier, renderTime } of entries as readonly Painted[]) {
+      if (identifier === this.name && renderTime > 0) this.last = Math.max(this.last ?? 0, renderTime);
     }
   }
 }
@@ -91,10 +144,11 @@ export class FrameWatch {
     private readonly clock: Clock = pageClock,
   ) {}
 
-  start(): void {
+  /** Count from now, or from the first of the stamps of frames that have been. */
+  start(stamps: readonly number[] = []): void {
     this.running = true;
-    this.last = null;
-    this.dropped = 0;
+    this.last = stamps.at(-1) ?? null;
+    this.dropped = droppedFrames(stamps, this.interval);
     this.clock.frame(this.onFrame);
     if (typeof document !== "undefined") document.addEventListener("visibilitychange", this.pause);
   }
