@@ -188,15 +188,23 @@ def test_pictures_that_fail_are_fetched_again(server: LiveServer, visitor: Visit
 
 def test_events_are_handed_over_on_leaving(server: LiveServer, visitor: Visitor) -> None:
     at_second_trial(visitor)
-    visitor.page.evaluate("window.dispatchEvent(new Event('blur'))")
+    visitor.page.evaluate(
+        """() => {
+          for (const name of ["blur", "focus"]) window.dispatchEvent(new Event(name));
+          document.dispatchEvent(new Event("visibilitychange"));
+          document.dispatchEvent(new Event("fullscreenchange"));
+        }"""
+    )
+    visitor.page.set_viewport_size({"width": 1100, "height": 750})
+    visitor.page.wait_for_timeout(400)
     visitor.page.goto("about:blank")
     for _ in range(600):
         if server.events(visitor.person):
             break
         visitor.page.wait_for_timeout(50)
-    kinds = [event.kind for event in server.events(visitor.person)]
-    assert "opened" in kinds
-    assert "blur" in kinds
+    events = {event.kind: event.detail for event in server.events(visitor.person)}
+    assert {"opened", "blur", "focus", "visible", "fullscreen_exit", "resize"} <= set(events)
+    assert events["resize"]["viewport_px"] == [1100, 750]
 
 
 def test_each_person_has_their_own_answers(

@@ -151,8 +151,9 @@ def public_trials(visit: Visit, rows: Sequence[Scheduled]) -> list[dict[str, Any
 
     def public(row: Scheduled) -> dict[str, Any]:
         name = names.of_trial(row.session_id, row.index)
-        shown = visit.study.task.public(
-            ScheduledTrial.from_dict(row.body),
+        trial = ScheduledTrial.from_dict(row.body)
+        shown = visit.study.asking(trial).public(
+            trial,
             lambda stimulus: address.replace(TOKEN, name(stimulus)),
         )
         # A catch trial that says that it is one catches nobody.

@@ -23,6 +23,8 @@ export interface Settings {
   break_s: number;
   calibrate: boolean;
   viewing_cm: number;
+  /** What follows when this page is opened again. */
+  resume: "resume" | "checkpoint" | "refuse";
 }
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -37,6 +39,7 @@ export const DEFAULT_SETTINGS: Settings = {
   break_s: 0,
   calibrate: false,
   viewing_cm: 57,
+  resume: "resume",
 };
 
 /** What the browser may know of a trial before it is answered. */

@@ -48,8 +48,10 @@ async function main(): Promise<void> {
   addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload();
   });
+  let givesUp = false;
+  addEventListener("submit", () => (givesUp = true));
   addEventListener("beforeunload", (event) => {
-    if (queue.busy) event.preventDefault();
+    if (queue.busy || (session.endsOnLeaving && !givesUp)) event.preventDefault();
   });
 
   try {

@@ -70,6 +70,11 @@ export class TaskSession {
     return position < 0 ? [] : this.trials.slice(position);
   }
 
+  /** Whether closing or reloading the page would end the visit before its end. */
+  get endsOnLeaving(): boolean {
+    return this.settings.resume === "refuse" && this.next !== null;
+  }
+
   /** Send along with the next answer what kind of machine this is. */
   describeMachine(environment: Environment): void {
     this.environment = environment;

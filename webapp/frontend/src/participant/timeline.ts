@@ -110,6 +110,7 @@ class Run {
       before: this.before,
       fullScreen: session.settings.full_screen && !document.fullscreenElement,
       breakS: session.settings.break_s,
+      resume: session.settings.resume,
     });
     this.gated = true;
     return text;

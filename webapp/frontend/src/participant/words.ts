@@ -1,9 +1,9 @@
 // What participants read between trials and when something goes wrong.
 
-import { type PublicTrial } from "./api";
-import { type Fit } from "./environment";
-import { type GateText } from "./plugins/gate";
-import { type Halt } from "./session";
+import type { PublicTrial, Settings } from "./api";
+import type { Fit } from "./environment";
+import type { GateText } from "./plugins/gate";
+import type { Halt } from "./session";
 
 /** Where the participant comes from, to greet them at a gate. */
 export interface Passage {
@@ -16,10 +16,19 @@ export interface Passage {
   fullScreen: boolean;
   /** Shortest break between blocks. */
   breakS: number;
+  resume: Settings["resume"];
 }
+
+/** What somebody should know before the first trial, who might close or reload the page. */
+const LEAVING: Record<Settings["resume"], string> = {
+  resume: "",
+  checkpoint: " If you close or reload this page, the part that you are in begins again.",
+  refuse: " Please go through in one go: if you close or reload this page, your visit ends.",
+};
 
 export function gateText(passage: Passage): GateText {
   const words = textOf(passage);
+  if (passage.first) words.text += LEAVING[passage.resume];
   const between = passage.before !== null && passage.before.phase !== "practice";
   if (between && passage.breakS > 0) words.wait_s = passage.breakS;
   if (!passage.fullScreen) return words;
