@@ -41,3 +41,13 @@ def test_commands_of_the_files_exist() -> None:
         assert option in known
     for source in re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, re.MULTILINE):
         assert all((ROOT / each).exists() for each in source.split())
+
+
+def test_everything_that_is_copied_is_let_into_the_build() -> None:
+    dockerfile = (DEPLOY / "Dockerfile").read_text("utf-8")
+    ignore = (DEPLOY / "Dockerfile.dockerignore").read_text("utf-8").splitlines()
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, re.MULTILINE)
+    sources = {source for each in copied for source in each.split()}
+    assert {line[1:] for line in ignore if line.startswith("!")} == sources
+    assert "*" in ignore
+    assert {"**/node_modules", "webapp/static/dist"} <= set(ignore)
