@@ -89,7 +89,7 @@ def build_class(
         from lens_core.building.portraits import portraits
 
         pictures = portraits(
-            plan.everywhere, folder.class_id, explained, plan.spectrum, plan.settings, track
+            plan.everywhere, folder.class_id, explained, plan.spectrum, plan.settings, out, track
         )
     write_class(
         out,

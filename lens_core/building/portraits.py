@@ -1,8 +1,12 @@
-"""Feature visualizations of a class's concepts and of its logit, in one optimisation a layer."""
+"""Feature visualizations of a class's concepts and of its logit, in one optimisation a layer.
+
+Pictures are written lot by lot as they are made, so that memory holds one lot however many concepts
+there are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -11,18 +15,17 @@ import torch
 from PIL import Image
 from safetensors.torch import load
 
-from lens_core.atlas import AtlasWriter, Track
+from lens_core.atlas import AtlasWriter, ClassWriter, Track
 from lens_core.building.explain import Explained
 from lens_core.building.settings import BuildSettings
 from lens_core.classifier import Classifier
 from lens_core.images import ClassFolder, read_views, to_float
-from lens_core.visualization.maco import Targets, visualize
+from lens_core.visualization.maco import Targets, visualize_in_lots
 from lens_core.visualization.picture import to_pictures
 from lens_core.visualization.settings import MacoSettings
-from lens_core.visualization.spectrum import Spectrum, measure_spectrum
+from lens_core.visualization.spectrum import FILE, Spectrum, measure_spectrum
 
 _SPECTRUM_IMAGES = 128
-_SPECTRUM = "spectrum.safetensors"
 
 
 def spectrum_of(
@@ -48,11 +51,11 @@ def stored_spectrum(
     settings: BuildSettings,
 ) -> Spectrum:
     """The atlas's own spectrum, measured and put into it where it is not there yet."""
-    if writer.has_file(_SPECTRUM):
-        return Spectrum(**load(writer.read_file(_SPECTRUM)))
+    if writer.has_file(FILE):
+        return Spectrum(**load(writer.read_file(FILE)))
     spectrum = spectrum_of(classifier, folders, settings)
     arrays = {name: array.numpy() for name, array in spectrum.arrays.items()}
-    writer.write_arrays(_SPECTRUM.removesuffix(".safetensors"), arrays)
+    writer.write_arrays(FILE.removesuffix(".safetensors"), arrays)
     return spectrum
 
 
@@ -62,10 +65,14 @@ def portraits(
     explained: Sequence[Explained],
     spectrum: Spectrum,
     settings: BuildSettings,
+    out: ClassWriter,
     track: Track,
-) -> dict[str, Image.Image]:
-    """Pictures by concept id, and "class" for the logit of the class (made at the first layer)."""
-    made: dict[str, Image.Image] = {}
+) -> dict[str, str]:
+    """Make and write pictures; returns their files by concept id, and by "class".
+
+    That is the picture of the class's logit, made at the first layer.
+    """
+    files: dict[str, str] = {}
     for layer, classifier in classifiers.items():
         mine = [
             one
@@ -78,17 +85,28 @@ def portraits(
         rows = torch.cat([one.dictionary for one in mine]) if mine else torch.zeros(0, 1)
         alive = rows.norm(dim=1) > 0
         names = [name for name, living in zip(names, alive.tolist(), strict=True) if living]
-        first = not made
+        first = not files
         targets = Targets(
             directions=rows[alive] if names else None, classes=(class_id,) if first else ()
         )
         if not len(targets):
             continue
-        result = visualize(
-            classifier, targets, spectrum, maco_settings(classifier, settings), settings.seed, track
-        )
-        made.update(zip([*names, *(["class"] if first else [])], to_pictures(result), strict=True))
-    return made
+        pictures = _pictures(classifier, targets, spectrum, settings, track)
+        for name, picture in zip([*names, *(["class"] if first else [])], pictures, strict=True):
+            files[name] = out.write_picture(f"pictures/{name}.webp", picture)
+    return files
+
+
+def _pictures(
+    classifier: Classifier,
+    targets: Targets,
+    spectrum: Spectrum,
+    settings: BuildSettings,
+    track: Track,
+) -> Iterator[Image.Image]:
+    maco = maco_settings(classifier, settings)
+    for lot in visualize_in_lots(classifier, targets, spectrum, maco, settings.seed, track):
+        yield from to_pictures(lot)
 
 
 def maco_settings(classifier: Classifier, settings: BuildSettings) -> MacoSettings:

@@ -34,7 +34,7 @@ def write_class(
     explained: Sequence[Explained],
     measured: Mapping[str, Measured],
     attributed: Attributed | None,
-    visualizations: Mapping[str, Image.Image],
+    visualizations: Mapping[str, str],
     settings: BuildSettings,
 ) -> None:
     """Write all files of the class and finish it.
@@ -48,7 +48,7 @@ def write_class(
     attributed
         Attribution maps, if there are any.
     visualizations
-        Pictures by concept id, and by "class" for the class's logit.
+        Files of pictures that are written, by concept id, and by "class" for the class's logit.
     """
     px = classifier.preprocessing.input_px
     boxes = crops.boxes(px, settings.patch_px or crops.default_patch_px(px)).numpy()
@@ -74,9 +74,6 @@ def write_class(
             settings,
         )
     ]
-    class_picture = None
-    if "class" in visualizations:
-        class_picture = out.write_picture("pictures/class.webp", visualizations["class"])
     right = images.predicted == images.class_id
     own = [file.split("/")[0] == folder.path.name for file in images.files]
     out.finish(
@@ -94,7 +91,7 @@ def write_class(
                 measured[one.info.id].of(one.fit) if one.info.id in measured else one.fit
                 for one in explained
             ),
-            visualization=class_picture,
+            visualization=visualizations.get("class"),
             attributed=attributed.rows if attributed else (),
             attributions=attributed.infos if attributed else (),
         )
@@ -181,7 +178,7 @@ def _concepts(
     one: Explained,
     measured: Measured | None,
     boxes: NDArray[np.float64],
-    visualizations: Mapping[str, Image.Image],
+    visualizations: Mapping[str, str],
     settings: BuildSettings,
 ) -> list[ConceptInfo]:
     importance = one.shares.concepts.numpy()
@@ -205,7 +202,6 @@ def _concepts(
             )
             for place, crop in enumerate(strongest)
         ]
-        look = visualizations.get(name)
         concepts.append(
             ConceptInfo(
                 id=name,
@@ -221,9 +217,7 @@ def _concepts(
                 color=colours.get(row),
                 position=(float(places[row, 0]), float(places[row, 1])),
                 alignment=aligned[row],
-                visualization=(
-                    None if look is None else out.write_picture(f"pictures/{name}.webp", look)
-                ),
+                visualization=visualizations.get(name),
                 crops=tuple(pictures),
                 crop_rows=tuple(strongest),
                 parent=one.divided.parents[row] if one.divided else None,

@@ -1,4 +1,11 @@
-"""How good concepts are, and how true what is said of them."""
+"""How good concepts are, and how true what is said of them.
+
+What is handed out here is about concepts and their pictures; metrics of attribution maps bear the
+same names where they are the same idea, and are taken from their modules: `attribution_fidelity`
+(deletion, insertion, µFidelity), `attribution_averages` (drop, increase, gain), `attribution_shape`
+(complexity, sparseness), `attribution_sanity` (stability, random logit, model randomization) and
+`attribution_agreement` (MeGe, ReCo).
+"""
 
 from __future__ import annotations
 

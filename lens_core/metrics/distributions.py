@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
@@ -42,19 +44,59 @@ def frechet_distance(first: Tensor, second: Tensor) -> float:
     LensError
         Fewer rows than columns: covariances would be singular and the figure biased by n.
     """
-    n, d = min(len(first), len(second)), first.shape[1]
-    if n <= d:
-        raise LensError(
-            f"a Fréchet distance in {d} dimensions needs more than {d} rows, there are {n}: use "
-            "more images, fewer dimensions, or a Wasserstein distance"
-        )
-    x, y = first.double(), second.double()
-    covariance_x, covariance_y = torch.cov(x.T).view(d, d), torch.cov(y.T).view(d, d)
-    root = _symmetric_root(covariance_x)
-    cross = torch.linalg.eigvalsh(root @ covariance_y @ root).clamp(min=0).sqrt().sum()
-    shift = (x.mean(0) - y.mean(0)).square().sum()
-    spread = covariance_x.trace() + covariance_y.trace() - 2 * cross
-    return max(float(shift + spread), 0.0)
+    return Moments([first]).frechet_distance(Moments([second]))
+
+
+class Moments:
+    """Mean and covariance of rows (…, d) that come a part at a time; memory holds d × d numbers.
+
+    Examples
+    --------
+    >>> rows = torch.arange(12.0).view(4, 3)
+    >>> moments = Moments([rows[:1], rows[1:]])
+    >>> moments.n, bool(torch.allclose(moments.covariance, torch.cov(rows.double().T)))
+    (4, True)
+    """
+
+    def __init__(self, parts: Iterable[Tensor] = ()) -> None:
+        self.n = 0
+        self.mean = torch.zeros(0, dtype=torch.float64)
+        self._scatter = torch.zeros(0, 0, dtype=torch.float64)
+        for rows in parts:
+            self.add(rows)
+
+    def add(self, rows: Tensor) -> None:
+        """Take rows (m, d) (Chan, Golub & LeVeque, 1979)."""
+        x = rows.double()
+        if not self.n:
+            self.mean = x.new_zeros(x.shape[1])
+            self._scatter = x.new_zeros(x.shape[1], x.shape[1])
+        m, here = len(x), x.mean(0)
+        away = here - self.mean
+        centred = x - here
+        share = self.n * m / (self.n + m)
+        self._scatter += centred.T @ centred + share * torch.outer(away, away)
+        self.mean = self.mean + away * (m / (self.n + m))
+        self.n += m
+
+    @property
+    def covariance(self) -> Tensor:
+        """(d, d), unbiased."""
+        return self._scatter / (self.n - 1)
+
+    def frechet_distance(self, other: Moments) -> float:
+        """See :func:`frechet_distance`."""
+        n, d = min(self.n, other.n), len(self.mean)
+        if n <= d:
+            raise LensError(
+                f"a Fréchet distance in {d} dimensions needs more than {d} rows, there are {n}: "
+                "use more images, fewer dimensions, or a Wasserstein distance"
+            )
+        root = _symmetric_root(self.covariance)
+        cross = torch.linalg.eigvalsh(root @ other.covariance @ root).clamp(min=0).sqrt().sum()
+        shift = (self.mean - other.mean).square().sum()
+        spread = self.covariance.trace() + other.covariance.trace() - 2 * cross
+        return max(float(shift + spread), 0.0)
 
 
 def knn_distances(

@@ -10,17 +10,14 @@ import click
 from lens_core.atlas.progress import Terminal
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from lens_core.atlas import Atlas
     from lens_core.classifier import Classifier
+    from lens_core.metrics.distributions import Moments
     from lens_core.visualization.judging import Verdict
     from lens_core.visualization.sheet import Row
-    from lens_core.visualization.spectrum import Spectrum
 
 _DIR = click.Path(path_type=Path)
 _METHODS = ("stored", "maco", "fourier", "pixels")
-_SPECTRUM_IMAGES = 128
 
 
 @click.command()
@@ -85,9 +82,10 @@ def visualizations(
     """
     from lens_core.atlas import Atlas, LensError
     from lens_core.classifier import load_classifier
-    from lens_core.visualization.exhibits import exhibit
+    from lens_core.metrics.distributions import Moments
+    from lens_core.visualization.exhibits import exhibit, looks
     from lens_core.visualization.judging import judge_class, look
-    from lens_core.visualization.making import METHODS, make_again
+    from lens_core.visualization.making import METHODS, make_again, spectrum_of
     from lens_core.visualization.sheet import Row
 
     for option, target in (("--out", out), ("--sheet", sheet)):
@@ -100,13 +98,14 @@ def visualizations(
     took_part = [judge.weights_sha256 == opened.manifest.model.weights_sha256 for judge in judges]
     again = [method for method in methods if method != "stored"]
     maker = _maker(judges, took_part, opened, dictionary) if again else None
-    spectrum = None if maker is None else _spectrum(opened, maker)
+    spectrum = None if maker is None else spectrum_of(opened, maker)
     verdicts: list[Verdict] = []
     rows: list[Row] = []
-    features: dict[tuple[str, str], tuple[list[Tensor], list[Tensor]]] = {}
-    for entry in terminal.track(_chosen(opened, classes), "classes"):
+    features: dict[tuple[str, str], tuple[Moments, Moments]] = {}
+    for entry in terminal.track(chosen_classes(opened, classes), "classes"):
         one = opened.load_class(entry.id)
-        shown = exhibit(one, dictionary, need_pictures="stored" in methods)
+        stored = looks(one, dictionary, opened) if "stored" in methods else None
+        shown = exhibit(one, dictionary, stored)
         if shown is None:
             terminal.note(
                 f"{entry.name}: fewer than two concepts with pictures and crops, left out"
@@ -120,13 +119,14 @@ def visualizations(
                     pictures = make_again(
                         maker, one, shown, dictionary, known, spectrum, px, seed, terminal.track
                     )
-            rows.append(Row(method, pictures))
+            if sheet is not None:
+                rows.append(Row(method, pictures))
             for number, judge in enumerate(judges):
                 seen = look(judge, pictures, crops.get(number))
                 crops[number] = seen.crops
-                both = features.setdefault((method, names[number]), ([], []))
-                both[0].append(seen.pictures)
-                both[1].extend(seen.crops)
+                both = features.setdefault((method, names[number]), (Moments(), Moments()))
+                both[0].add(seen.pictures)
+                both[1].add(seen.unit_crops)
                 verdicts.append(
                     judge_class(
                         judge,
@@ -172,21 +172,8 @@ def _maker(
     )
 
 
-def _spectrum(atlas: Atlas, maker: Classifier) -> Spectrum:
-    """Of up to 128 of the atlas's photographs, as the model sees them."""
-    import torch
-
-    from lens_core.visualization.exhibits import exhibit
-    from lens_core.visualization.spectrum import measure_spectrum
-
-    px = maker.preprocessing.input_px
-    each = max(1, _SPECTRUM_IMAGES // len(atlas.classes))
-    first = atlas.dictionaries[0].id
-    found = [exhibit(atlas.load_class(entry.id), first, False) for entry in atlas.classes]
-    return measure_spectrum(torch.cat([one.views(px, each) for one in found if one is not None]))
-
-
-def _chosen(atlas: Atlas, classes: str) -> list[Any]:
+def chosen_classes(atlas: Atlas, classes: str) -> list[Any]:
+    """Entries of the classes named, by name, folder or index; all of them for ``all``."""
     from lens_core.atlas import LensError
 
     if classes == "all":
@@ -220,17 +207,13 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def _fid(pictures: list[Tensor], crops: list[Tensor]) -> str:
-    import torch
-
+def _fid(pictures: Moments, crops: Moments) -> str:
     from lens_core.atlas import LensError
-    from lens_core.metrics.feature_visualization import fid
 
-    made, real = torch.cat(pictures), torch.nn.functional.normalize(torch.cat(crops), dim=1)
     try:
-        return f"{fid(made, real):.3g}"
+        return f"{pictures.frechet_distance(crops):.3g}"
     except LensError:
-        return f"– ({len(made)} pictures, {made.shape[1]} features)"
+        return f"– ({pictures.n} pictures, {len(pictures.mean)} features)"
 
 
 def _print(verdicts: list[Verdict], fids: dict[tuple[str, str], str]) -> str:

@@ -29,6 +29,11 @@ class Boxes:
     side: Tensor
     turn: Tensor | None = None
 
+    def __getitem__(self, pictures: slice) -> Boxes:
+        """Those of some pictures."""
+        turn = None if self.turn is None else self.turn[pictures]
+        return Boxes(self.centre[pictures], self.side[pictures], turn)
+
 
 def draw_boxes(
     k: int, settings: Optimisation, progress: float, generator: torch.Generator

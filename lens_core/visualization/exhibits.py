@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from lens_core.atlas import AtlasClass, LensError
+from lens_core.atlas import Atlas, AtlasClass, LensError
 
 GREY = 0.5
 _VIEW_SIDES = (0.3, 0.5)
@@ -70,13 +70,33 @@ class Exhibit:
         return torch.stack([to_tensor(_open(path), px) for path in self.photographs[:at_most]])
 
 
-def exhibit(one: AtlasClass, dictionary: str, need_pictures: bool = True) -> Exhibit | None:
-    """What the atlas has of a class; None if fewer than two of its concepts can be judged."""
+def looks(one: AtlasClass, dictionary: str, atlas: Atlas) -> dict[str, Path]:
+    """Where the pictures of a class's concepts lie, by concept id; those of dictionaries that all
+    classes share lie with the atlas."""
+    if atlas.dictionary(dictionary).scope == "shared":
+        concepts = atlas.shared(dictionary).by_row
+        mine = [concepts[c.row] for c in one.info.of_dictionary(dictionary) if c.row in concepts]
+        return {c.id: atlas.path(c.visualization) for c in mine if c.visualization}
+    own = one.info.of_dictionary(dictionary)
+    return {c.id: one.path(c.visualization) for c in own if c.visualization}
+
+
+def exhibit(
+    one: AtlasClass, dictionary: str, pictures: Mapping[str, Path] | None = None
+) -> Exhibit | None:
+    """What the atlas has of a class; None if fewer than two of its concepts can be judged.
+
+    Parameters
+    ----------
+    pictures
+        Of its concepts, see :func:`looks`: only those that have one are shown. None: all are, with
+        nothing for a picture.
+    """
     info = one.info
     concepts = [
         concept
         for concept in info.of_dictionary(dictionary)
-        if concept.crops and (concept.visualization or not need_pictures)
+        if concept.crops and (pictures is None or concept.id in pictures)
     ]
     if len(concepts) < 2:
         return None
@@ -91,9 +111,7 @@ def exhibit(one: AtlasClass, dictionary: str, need_pictures: bool = True) -> Exh
         concepts=tuple(concept.id for concept in concepts),
         rows=tuple(concept.index for concept in concepts),
         pictures=tuple(
-            _open(one.path(concept.visualization)).convert("RGBA")
-            if concept.visualization
-            else blank
+            blank if pictures is None else _open(pictures[concept.id]).convert("RGBA")
             for concept in concepts
         ),
         class_picture=(
@@ -108,6 +126,12 @@ def exhibit(one: AtlasClass, dictionary: str, need_pictures: bool = True) -> Exh
         files=tuple(images["file"]),
         photographs=tuple(one.path(name) for name in images["picture"]),
     )
+
+
+def photographs(one: AtlasClass, px: int, at_most: int) -> Tensor:
+    """The first photographs of a class (n, 3, px, px) in [0, 1], as the model sees them."""
+    names = one.images["picture"].iloc[:at_most]
+    return torch.stack([to_tensor(_open(one.path(name)), px) for name in names])
 
 
 def _open(path: Path) -> Image.Image:

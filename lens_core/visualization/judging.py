@@ -111,18 +111,28 @@ class Features:
         unit = nn.functional.normalize(self.views, dim=2)
         return (unit * self.weights[..., None]).sum(1)
 
+    @property
+    def unit_crops(self) -> Tensor:
+        """All crops (n, d), each of length 1."""
+        return nn.functional.normalize(torch.cat(self.crops), dim=1)
+
 
 def look(judge: Classifier, shown: Exhibit, crops: tuple[Tensor, ...] | None = None) -> Features:
     """Features of an exhibit; those of crops may be given, as they are the same for all methods."""
     px = judge.preprocessing.input_px
-    views, weights = zip(*(views_of(picture, px) for picture in shown.pictures), strict=True)
-    seen = _features(judge, torch.cat(views))
+    few = max(1, _BATCH // N_VIEWS)
+    seen, weights = [], []
+    # A few pictures at a time: views of many would be half a gigabyte for every fifty.
+    for start in range(0, len(shown.pictures), few):
+        pairs = [views_of(picture, px) for picture in shown.pictures[start : start + few]]
+        seen.append(_features(judge, torch.cat([views for views, _ in pairs])))
+        weights += [weight for _, weight in pairs]
     if crops is None:
         crops = tuple(
             _features(judge, torch.stack([to_tensor(crop, px) for crop in own]))
             for own in shown.crops
         )
-    return Features(seen.view(len(views), N_VIEWS, -1), torch.stack(weights), crops)
+    return Features(torch.cat(seen).view(len(weights), N_VIEWS, -1), torch.stack(weights), crops)
 
 
 @torch.inference_mode()

@@ -10,18 +10,20 @@ Source: Fel et al., NeurIPS 2023, arXiv 2306.06805, sections 3 and 4.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import nn
 
 from lens_core.atlas import Track, no_track
 
-from .optimise import Visualizations, optimise
+from .optimise import Build, Visualizations, in_lots, optimise
 from .phase import PhasePictures
 from .settings import MacoSettings
 from .spectrum import Spectrum
 from .targets import Sight, Targets
 
-__all__ = ["Sight", "Targets", "Visualizations", "visualize"]
+__all__ = ["Sight", "Targets", "Visualizations", "visualize", "visualize_in_lots"]
 
 
 def visualize(
@@ -53,8 +55,26 @@ def visualize(
         If a direction is zero, or nothing is asked for.
     """
     chosen = settings or MacoSettings()
+    return optimise(classifier, targets, _from_phases(spectrum, chosen), chosen, seed, track)
 
+
+def visualize_in_lots(
+    classifier: Sight,
+    targets: Targets,
+    spectrum: Spectrum,
+    settings: MacoSettings,
+    seed: int = 0,
+    track: Track = no_track,
+) -> Iterator[Visualizations]:
+    """The pictures of :func:`visualize`, `settings.at_once` at a time: for who keeps none of them.
+
+    Memory then does not grow with the number of targets.
+    """
+    return in_lots(classifier, targets, _from_phases(spectrum, settings), settings, seed, track)
+
+
+def _from_phases(spectrum: Spectrum, settings: MacoSettings) -> Build:
     def build(part: Targets, first: int, generator: torch.Generator) -> nn.Module:
-        return PhasePictures(len(part), chosen.size_px, spectrum, generator, chosen.contrast)
+        return PhasePictures(len(part), settings.size_px, spectrum, generator, settings.contrast)
 
-    return optimise(classifier, targets, build, chosen, seed, track)
+    return build

@@ -6,24 +6,25 @@ from dataclasses import replace
 from typing import Literal, get_args
 
 import torch
-from torch import Tensor
+from safetensors.torch import load
 
-from lens_core.atlas import AtlasClass, LensError, Track, no_track
+from lens_core.atlas import Atlas, AtlasClass, Track, no_track
 from lens_core.classifier import Classifier
 
-from .exhibits import Exhibit
+from .exhibits import Exhibit, photographs
 from .fourier import visualize_fourier
 from .maco import visualize
 from .optimise import Visualizations
 from .picture import to_pictures
 from .pixels import visualize_pixels
 from .settings import FourierSettings, MacoSettings, Optimisation, PixelSettings
-from .spectrum import Spectrum
+from .spectrum import FILE, Spectrum, measure_spectrum
 from .targets import Targets
 
 Method = Literal["maco", "fourier", "pixels"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
+_SPECTRUM_IMAGES = 128
 _SPENT = ("size_px", "steps", "crops", "crop_px", "at_once", "patience", "cosine_power")
 
 
@@ -39,6 +40,16 @@ def settings_for(classifier: Classifier, method: Method, px: int | None = None) 
         return maco
     spent = {name: getattr(maco, name) for name in _SPENT}
     return FourierSettings(**spent) if method == "fourier" else PixelSettings(**spent)
+
+
+def spectrum_of(atlas: Atlas, classifier: Classifier) -> Spectrum:
+    """The atlas's own; of an atlas built without pictures, that of up to 128 of its photographs."""
+    if atlas.exists(FILE):
+        return Spectrum(**load(atlas.store.read(FILE)))
+    px = classifier.preprocessing.input_px
+    each = max(1, _SPECTRUM_IMAGES // len(atlas.classes))
+    views = [photographs(atlas.load_class(entry.id), px, each) for entry in atlas.classes]
+    return measure_spectrum(torch.cat(views))
 
 
 def make(
@@ -70,20 +81,8 @@ def make_again(
     seed: int = 0,
     track: Track = no_track,
 ) -> Exhibit:
-    """The exhibit with its pictures made by another method, its class's own picture included.
-
-    Raises
-    ------
-    LensError
-        If the dictionary does not belong to the class alone.
-    """
-    try:
-        directions: Tensor = torch.from_numpy(one.array(f"{dictionary}/dictionary")).float()
-    except KeyError:
-        raise LensError(
-            f"dictionary {dictionary} is shared by all classes: its pictures can be judged as they "
-            "are stored, not made again; leave --method out"
-        ) from None
+    """The exhibit with its pictures made by another method, its class's own picture included."""
+    directions = torch.from_numpy(one.array(f"{dictionary}/dictionary")).float()
     targets = Targets(directions[list(shown.rows)], (shown.class_id,))
     settings = settings_for(classifier, method, px)
     made = to_pictures(make(classifier, targets, method, spectrum, settings, seed, track))

@@ -21,6 +21,9 @@ from torch import Tensor
 
 from lens_core.atlas import LensError
 
+FILE = "spectrum.safetensors"
+"""Where an atlas keeps it."""
+
 # Standard deviations of brightness, blue–yellow and green–magenta in photographs differ by about
 # this much; used where the pictures given have no variance to measure.
 _DEFAULT_SD = (0.42, 0.10, 0.04)

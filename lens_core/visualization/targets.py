@@ -101,6 +101,11 @@ class Targets:
             raise LensError(f"the layer has channels 0 to {n_channels - 1}, not {wrong[0]}")
         return cls(torch.eye(n_channels)[list(indices)], at_centre=single)
 
+    def __getitem__(self, pictures: slice) -> Targets:
+        """Those of some pictures, with the same goals."""
+        weights = torch.eye(len(self)) if self.weights is None else self.weights
+        return Targets(self.directions, self.classes, weights[pictures], self.at_centre)
+
     def in_parts(self, at_once: int) -> Iterator[Targets]:
         """Parts of at most `at_once` pictures; concepts apart from classes if it must be."""
         if len(self) <= at_once:

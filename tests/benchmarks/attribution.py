@@ -5,8 +5,10 @@ number of pictures given to the model at once. ``speedup_vs_captum`` has captum 
 own with the model as loaded, as its documentation shows; ``speedup_vs_captum_prepared`` gives it
 our scores: the model prepared for the machine, in our process. Runs take turns, medians of three.
 captum has neither RISE, Sobol nor HSIC: those are compared, forward by forward, with its Occlusion.
-``in_processor_time`` has the same ratios by seconds of processor instead of seconds by the wall:
-on a machine that others use, too, they say more.
+``speedup_of_a_forward`` is what a forward pass of hidden pictures alone costs on either side: no
+method that only asks the model can be quicker against captum than that, and what is left of it says
+how much a method spends on anything else. ``in_processor_time`` has the same ratios by seconds of
+processor instead of seconds by the wall: on a machine that others use, too, they say more.
 
 With ``--images`` the pictures are the photographs of that folder, else noise: the time hardly
 depends on what is seen. Methods with one forward a picture explain ``--pictures`` of them, the
@@ -30,6 +32,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import warnings
 from contextlib import suppress
@@ -39,9 +42,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from attribution_captum import CLASS, SEGMENTS, Case, Peer, Plain, plain_peer, window
+from attribution_captum import CLASS, FORWARD, SEGMENTS, Case, Peer, Plain, plain_peer, window
 from PIL import Image, ImageOps
 from safetensors.torch import save_file
+from torch import Tensor
 
 from lens_core.attribution import ATTRIBUTIONS, Attribution, ClassTargets
 from lens_core.attribution.gradients import IntegratedGradients
@@ -120,7 +124,7 @@ def serve_plain(case: Case, layer: str, pipe: Connection) -> None:
         pipe.send(since(start) if answered else None)
 
 
-def measure(case: Case) -> dict[str, object]:
+def measure(case: Case, quick: bool) -> dict[str, object]:
     """Medians of runs in turns, and their ratios."""
     torch.set_num_threads(case.threads)
     classifier = load_classifier(case.spec, case.weights)
@@ -129,14 +133,18 @@ def measure(case: Case) -> dict[str, object]:
     prepared.run("saliency", case.pictures(1, px))
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    worker = context.Process(target=serve_plain, args=(case, classifier.layer, there), daemon=True)
+    # In one process, what both sides do shares an allocator: good enough to see that it works.
+    kind = threading.Thread if quick else context.Process
+    worker = kind(target=serve_plain, args=(case, classifier.layer, there), daemon=True)
     worker.start()
-    there.close()  # so that a worker that dies ends the wait for it
+    if not quick:
+        there.close()  # so that a worker that dies ends the wait for it
     taken: dict[str, dict[str, Seconds]] = {}
     try:
         for name, method in ours(case).items():
             taken[name] = in_turns(case, name, method, classifier, prepared, here)
             print(name, taken[name], file=sys.stderr, flush=True)
+        forward = in_turns(case, FORWARD, None, classifier, prepared, here)
     finally:
         with suppress(BrokenPipeError):  # it has died: that is the error to see
             here.send("")
@@ -149,9 +157,13 @@ def measure(case: Case) -> dict[str, object]:
             name: {key: pair[which] for key, pair in found.items()} for name, found in taken.items()
         }
         per_forward = seconds["occlusion"]["captum"] / (asked["occlusion"] * case.n_sampled)
+        alone = {key: pair[which] for key, pair in forward.items()}
         return {
             "speedup_vs_captum": ratios(seconds, "captum"),
             "speedup_vs_captum_prepared": ratios(seconds, "prepared"),
+            "speedup_of_a_forward": {
+                key: round(alone[key] / alone["ours"], 2) for key in ("captum", "prepared")
+            },
             "speedup_per_forward_vs_captum_occlusion": {
                 name: round(per_forward * asked[name] * case.n_sampled / seconds[name]["ours"], 2)
                 for name in ("rise", "sobol", "hsic")
@@ -180,19 +192,28 @@ def ratios(seconds: dict[str, dict[str, float]], peer: str) -> dict[str, float]:
 def in_turns(
     case: Case,
     name: str,
-    method: Attribution,
+    method: Attribution | None,
     classifier: Classifier,
     prepared: Peer,
     pipe: Connection,
 ) -> dict[str, Seconds]:
-    """Median seconds of ours, captum's, and captum's on our model."""
+    """Median seconds of ours, captum's, and captum's on our model; of forwards without a method."""
     x = case.pictures(case.count(name), classifier.preprocessing.input_px)
     targets = ClassTargets(classifier, CLASS)
-    method.explain(x[: case.batch], targets, batch=case.batch)  # first calls are not timed
+
+    def work_ours(pictures: Tensor) -> None:
+        if method is not None:
+            method.explain(pictures, targets, batch=case.batch)
+            return
+        with torch.no_grad():
+            for part in torch.split(pictures, case.batch):
+                targets.scores(part, torch.zeros(len(part), dtype=torch.long))
+
+    work_ours(x[: case.batch])  # first calls are not timed
 
     def time_ours() -> Seconds | None:
         start = clock()
-        method.explain(x, targets, batch=case.batch)
+        work_ours(x)
         return since(start)
 
     def time_captum() -> Seconds | None:
@@ -300,11 +321,11 @@ MEMORY = (
 )
 
 
-def memory(argv: list[str], names: tuple[str, ...]) -> dict[str, dict[str, int]]:
+def memory(argv: list[str]) -> dict[str, dict[str, int]]:
     """`memory_of` each method, each in a fresh process."""
     giving_back = os.environ | {"MALLOC_TRIM_THRESHOLD_": "0", "MALLOC_MMAP_THRESHOLD_": "65536"}
     found = {}
-    for name in names:
+    for name in MEMORY:
         command = [sys.executable, __file__, *argv, "--memory-of", name]
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=giving_back)
         found[name] = json.loads(done.stdout.splitlines()[-1])
@@ -314,7 +335,7 @@ def memory(argv: list[str], names: tuple[str, ...]) -> dict[str, dict[str, int]]
 def main() -> None:
     """Measure and print one JSON object."""
     parser = argparse.ArgumentParser(description="Time attribution methods against captum.")
-    parser.add_argument("--quick", action="store_true", help="few pictures, once")
+    parser.add_argument("--quick", action="store_true", help="few pictures, once, one process")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
         "--model", help="SPEC; by default EfficientNet-Lite0, with --quick a tiny one"
@@ -331,13 +352,15 @@ def main() -> None:
     warnings.simplefilter("ignore")
     few = options.quick
     counts = [26, 52] if few else [13, 52, 416]
-    names = ("rise",) if few else MEMORY
     with tempfile.TemporaryDirectory() as folder:
         case = case_of(options, Path(folder))
         if options.memory_of:
             print(json.dumps(memory_of(case, options.memory_of, counts)))
             return
-        found = measure(case) | {"peak_mb": memory(sys.argv[1:], names)}
+        found = measure(case, few)
+        found["peak_mb"] = (
+            {"rise": memory_of(case, "rise", counts)} if few else memory(sys.argv[1:])
+        )
     said = {
         "pictures": case.n_gradient,
         "sampled_pictures": case.n_sampled,

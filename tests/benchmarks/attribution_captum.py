@@ -16,6 +16,8 @@ from lens_core.models.sources import open_source
 
 CLASS = 1
 SEGMENTS = 36
+FORWARD = "forward"
+"""Name of the model itself among the methods."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,13 @@ class Case:
         """The first n photographs, or noise: the time hardly depends on what is seen."""
         if self.photographs is None:
             return torch.rand(n, 3, px, px, generator=torch.Generator().manual_seed(0))
-        return load_file(self.photographs)["pictures"][:n].float() / 255
+        found = load_file(self.photographs)["pictures"]
+        return found[torch.arange(n) % len(found)].float() / 255
 
     def count(self, name: str) -> int:
         """Pictures to explain: fewer where each needs many forwards."""
+        if name == FORWARD:
+            return self.samples
         once = ("saliency", "gradient_input", "gradcam", "gradcam_pp", "fem")
         once += ("guided_backprop", "deconvnet")
         return self.n_gradient if name in once else self.n_sampled
@@ -66,6 +71,9 @@ class Peer:
 
         f, k, batch = self.forward, self.case.samples, self.case.batch
         target: dict[str, Any] = {"target": CLASS}
+        if name == FORWARD:
+            with torch.no_grad():
+                return torch.cat([f(part) for part in torch.split(x, batch)])
         if name == "saliency":
             return in_batches(lambda p: attr.Saliency(f).attribute(p, **target), x, batch)
         if name == "gradient_input":

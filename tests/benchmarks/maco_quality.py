@@ -124,7 +124,7 @@ def prepare(options: argparse.Namespace, work: Path) -> Case:
     atlas = Atlas.open(folder)
     one = atlas.load_class(atlas.classes[0].id)
     dictionary = atlas.dictionaries[0].id
-    shown = exhibit(one, dictionary, need_pictures=False)
+    shown = exhibit(one, dictionary)
     if shown is None:
         raise SystemExit("the class has fewer than two concepts with crops")
     views = shown.views(classifier.preprocessing.input_px, _SPECTRUM_IMAGES)

@@ -11,8 +11,13 @@ least squares:
     Of peaks over numbers of images in one class. ``kb_pooled_per_image`` is the size of an image's
     pooled crops, which are what NMF factorizes and the only thing that has to be held of it;
     ``kb_pixels_per_image`` is that of its pixels, which wait on disk.
+``mb_per_picture``
+    Of peaks over numbers of feature visualizations of one class, made by untrained
+    EfficientNet-Lite0 (with ``--quick`` by the small network) one after the other in one process,
+    two steps each: from a lot of 32 on it should be 0.
 
     python tests/benchmarks/memory.py [--quick] [--threads N] [--classes 1,2,4,8] [--images 50,…]
+        [--pictures 11,33,100]
 """
 
 from __future__ import annotations
@@ -22,6 +27,7 @@ import json
 import multiprocessing
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +37,11 @@ import torch
 from lens_core import crops
 from lens_core.build import BuildSettings, build_atlas
 from lens_core.classifier import load_classifier
+from lens_core.visualization.maco import visualize_in_lots
+from lens_core.visualization.picture import to_pictures
+from lens_core.visualization.settings import MacoSettings
+from lens_core.visualization.spectrum import measure_spectrum
+from lens_core.visualization.targets import Targets
 
 SETTINGS = BuildSettings(visualizations=False, select="labelled", batch=16)
 
@@ -86,6 +97,40 @@ def measured(model: str, images: Path, threads: int) -> tuple[float, float]:
     return before, peak
 
 
+def paint(
+    connection: Any, model: str, weights: str | None, counts: list[int], threads: int
+) -> None:
+    """In a process of its own: make more and more pictures, then send the peaks."""
+    torch.set_num_threads(threads)
+    classifier = load_classifier(model, weights, device="cpu")
+    px = classifier.preprocessing.input_px
+    suited = MacoSettings.for_input(px, classifier.fixed_input)
+    spectrum = measure_spectrum(torch.rand(4, 3, px, px))
+    peaks = {}
+    for n in counts:  # in ascending order: a peak never sinks
+        targets = Targets(torch.rand(n, classifier.n_channels))
+        for lot in visualize_in_lots(classifier, targets, spectrum, replace(suited, steps=2)):
+            to_pictures(lot)
+        peaks[n] = peak_mb()
+    connection.send(peaks)
+
+
+def of_pictures(
+    model: str, weights: str | None, counts: list[int], threads: int
+) -> dict[int, float]:
+    """Peaks in megabytes by how many pictures were made."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=paint, args=(theirs, model, weights, counts, threads))
+    process.start()
+    theirs.close()
+    try:
+        peaks: dict[int, float] = ours.recv()
+    finally:
+        process.join()
+    return peaks
+
+
 def repeated(source: Path, target: Path, folders: list[str], n_images: int) -> Path:
     """A folder with so many images in each of the folders."""
     for folder in folders:
@@ -103,9 +148,15 @@ def slope(x: list[int], y: list[float]) -> float:
 
 
 def measure(
-    root: Path, class_counts: list[int], image_counts: list[int], width: int, threads: int
+    root: Path,
+    class_counts: list[int],
+    image_counts: list[int],
+    picture_counts: list[int],
+    width: int,
+    quick: bool,
+    threads: int,
 ) -> dict[str, object]:
-    """Both curves."""
+    """All curves."""
     from experiments.generators.leaves.dataset import write_dataset
 
     write_dataset(root / "leaves", 10, 0)
@@ -124,6 +175,9 @@ def measure(
             continue
         images = repeated(source, root / f"images-{n}", names[:1], n)
         loaded, by_images[n] = measured(model, images, threads)
+    painter = (model, None) if quick else ("timm:tf_efficientnet_lite0", "none")
+    by_pictures = of_pictures(*painter, picture_counts, threads)
+    lots = [n for n in picture_counts if n >= min(MacoSettings().at_once, picture_counts[-2])]
     n_crops = len(crops.grid(128, crops.default_patch_px(128)))
     return {
         "mb_per_class": round(slope(class_counts, list(by_classes.values())), 2),
@@ -132,6 +186,8 @@ def measure(
         "kb_pixels_per_image": 3 * (128**2 + SETTINGS.display_px**2) / 1024,
         "peak_mb_by_classes": {n: round(mb, 1) for n, mb in by_classes.items()},
         "peak_mb_by_images": {n: round(mb, 1) for n, mb in by_images.items()},
+        "peak_mb_by_pictures": {n: round(mb, 1) for n, mb in by_pictures.items()},
+        "mb_per_picture": round(slope(lots, [by_pictures[n] for n in lots]), 2),
         "loaded_mb": round(loaded, 1),
         "images_a_class": image_counts[0],
         "threads": threads,
@@ -153,12 +209,16 @@ def main() -> None:
     parser.add_argument("--width", type=int, help="of the network: pooled crops have 8 times that")
     parser.add_argument("--classes", type=counts, help="numbers of classes, up to 8")
     parser.add_argument("--images", type=counts, help="numbers of images in the one class")
+    parser.add_argument("--pictures", type=counts, help="numbers of pictures, two at least")
     options = parser.parse_args()
+    pictures = sorted(options.pictures or ([2, 34, 40] if options.quick else [11, 33, 66, 132]))
     classes = options.classes or ([1, 2] if options.quick else [1, 2, 4, 8])
     images = options.images or ([20, 40] if options.quick else [50, 100, 200, 400])
     with tempfile.TemporaryDirectory() as folder:
         width = options.width or (16 if options.quick else 32)
-        result = measure(Path(folder), classes, images, width, options.threads)
+        result = measure(
+            Path(folder), classes, images, pictures, width, options.quick, options.threads
+        )
     print(json.dumps(result | {"quick": options.quick}))
 
 

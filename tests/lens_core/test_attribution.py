@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -41,13 +42,25 @@ def images() -> Tensor:
     return noise_pictures()
 
 
+ASKED: dict[str, Callable[[Classifier], Targets]] = {
+    "logit": lambda classifier: ClassTargets(classifier, 0),
+    "concept": lambda classifier: ConceptTargets(classifier, 3 * torch.eye(2), 0),
+    "unit": lambda classifier: UnitTargets(classifier, 0),
+}
+
+
 @every
+@pytest.mark.parametrize("asked", list(ASKED))
 def test_the_one_patch_that_matters_is_found(
-    method: Attribution, one_patch: Classifier, images: Tensor
+    method: Attribution, asked: str, one_patch: Classifier, images: Tensor
 ) -> None:
-    found = method.explain(images, ClassTargets(one_patch, 0))
+    """Of each target, of a network that lays its features out as maps or as tokens."""
+    found = method.explain(images, ASKED[asked](one_patch))
     assert found.shape == (2, PX, PX)
     assert found.dtype == torch.float32
+    if isinstance(method, VarGrad) and asked != "logit":
+        assert found.abs().max() < 1e-9, "a mean activation is linear in pixels: nothing varies"
+        return
     inside = torch.zeros(PX, PX, dtype=torch.bool)
     inside[8:16, 16:24] = True
     for one in found:

@@ -127,6 +127,38 @@ def test_fixed_subsets_hide_as_many_cells_each_time() -> None:
     assert torch.allclose(torch.cat(seen)[2:], torch.tensor(1 - 3 / 16))
 
 
+@pytest.mark.parametrize("subsets", ["fixed", "bernoulli"])
+@pytest.mark.parametrize("correlation", ["pearson", "spearman"])
+def test_mu_fidelity_is_the_correlation_of_its_definition(correlation: str, subsets: str) -> None:
+    """As published, and as Xplique has it, with scipy's correlations, of a score that is bent."""
+    seen: list[Tensor] = []
+
+    def bent(x: Tensor) -> Tensor:
+        return torch.tanh(4 * linear(x) - 2)
+
+    def watched(x: Tensor) -> Tensor:
+        seen.append(x.clone())
+        return bent(x)
+
+    found = mu_fidelity(
+        IMAGES[:1],
+        PredictTargets(watched),
+        RANDOM[:1],
+        grid_size=4,
+        nb_samples=60,
+        baseline=0.0,
+        correlation=correlation,  # type: ignore[arg-type]
+        subsets=subsets,  # type: ignore[arg-type]
+    )
+    asked = torch.cat(seen)[2:]  # first the whole picture and the empty one
+    hidden = (asked == 0).all(1)
+    claims = (RANDOM[:1] * hidden).sum((1, 2))
+    drops = bent(IMAGES[:1]) - bent(asked)
+    correlate = stats.pearsonr if correlation == "pearson" else stats.spearmanr
+    assert float(found[0]) == pytest.approx(correlate(claims, drops)[0], abs=1e-5)
+    assert (hidden.sum((1, 2)).float().std() == 0) == (subsets == "fixed")
+
+
 def test_mu_fidelity_has_no_answer_where_nothing_varies() -> None:
     assert mu_fidelity(IMAGES, TARGETS, torch.ones_like(TRUTH), grid_size=4).isnan().all()
     with pytest.raises(LensError, match="leaves nothing to choose"):

@@ -17,7 +17,6 @@ from lens_core.attribution import (
     ConceptTargets,
     PredictTargets,
     UnitTargets,
-    attribute,
     attribution,
 )
 from lens_core.attribution.class_activation import GradCAM
@@ -25,6 +24,7 @@ from lens_core.attribution.concept_maps import gradcam_maps, upsampled
 from lens_core.attribution.gradients import Saliency
 from lens_core.attribution.occlusion import Occlusion
 from lens_core.attribution.rectifiers import GuidedBackprop
+from lens_core.classifier import Classifier
 from lens_core.factorization import NMF
 from tests.support.attributions import (
     BLACK_BOX,
@@ -111,23 +111,44 @@ def test_probabilities_are_targets_too(images: Tensor) -> None:
     assert torch.allclose(targets.scores(images, torch.arange(2)), expected)
 
 
-def test_transformers_are_explained_through_their_tokens() -> None:
+def vision_transformer(activation: type[nn.Module]) -> tuple[Classifier, nn.Module]:
     torch.manual_seed(0)
     vit = timm.models.VisionTransformer(
-        img_size=32, patch_size=8, embed_dim=16, depth=2, num_heads=2, num_classes=3
-    )
-    classifier = seen_at(vit, "blocks.0")
-    pictures = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(3))
-    methods = dict(zip(ATTRIBUTIONS, EVERY, strict=True))
-    for name in ("guided_backprop", "deconvnet"):
-        with pytest.raises(LensError, match="has none"):
-            methods.pop(name).explain(pictures, ClassTargets(classifier, 1))
-    targets = ClassTargets(classifier, (2, 1))
-    for found in attribute(pictures, targets, list(methods), settings=methods, batch=32).values():
+        img_size=32, patch_size=8, embed_dim=16, depth=2, num_heads=2, num_classes=3,
+        act_layer=activation,
+    )  # fmt: skip
+    return seen_at(vit, "blocks.0"), vit
+
+
+def vit_pictures() -> Tensor:
+    return torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(3))
+
+
+@pytest.mark.parametrize("asked", ["logit", "concept", "unit"])
+def test_transformers_are_explained_through_their_tokens(asked: str) -> None:
+    """By all seventeen where their units are ReLUs."""
+    classifier, _ = vision_transformer(nn.ReLU)
+    dictionary = torch.rand(3, 16, generator=torch.Generator().manual_seed(4))
+    targets = {
+        "logit": ClassTargets(classifier, (2, 1)),
+        "concept": ConceptTargets(classifier, dictionary, (0, 2)),
+        "unit": UnitTargets(classifier, (3, 5)),
+    }[asked]
+    pictures = vit_pictures()
+    for name, method in zip(ATTRIBUTIONS, EVERY, strict=True):
+        found = method.explain(pictures, targets, batch=32)
         assert found.shape == (2, 32, 32)
         assert torch.isfinite(found).all()
-        assert found.std() > 0
+        assert found.std() > 0, name
 
+
+def test_grad_cam_of_a_transformer_leaves_the_class_token_out() -> None:
+    classifier, vit = vision_transformer(nn.GELU)
+    pictures = vit_pictures()
+    targets = ClassTargets(classifier, (2, 1))
+    for name in ("guided_backprop", "deconvnet"):
+        with pytest.raises(LensError, match="has none"):
+            attribution(name).explain(pictures, targets)
     tokens: list[Tensor] = []
     vit.blocks[0].register_forward_hook(lambda _m, _i, out: tokens.append(out))
     pictures.requires_grad_()
@@ -138,3 +159,25 @@ def test_transformers_are_explained_through_their_tokens() -> None:
     expected = nn.functional.interpolate(coarse, 32, mode="bilinear")[:, 0]
     found = GradCAM().explain(pictures, targets)
     assert torch.allclose(found, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_gradients_of_a_transformer_are_captums() -> None:
+    captum = pytest.importorskip("captum.attr")
+    classifier, vit = vision_transformer(nn.GELU)
+    pictures = vit_pictures().requires_grad_()
+    targets = ClassTargets(classifier, (2, 1))
+    classes = torch.tensor([2, 1])
+    of_captum = {
+        "saliency": captum.Saliency(vit).attribute(pictures, target=classes).amax(1),
+        "gradient_input": captum.InputXGradient(vit).attribute(pictures, target=classes).sum(1),
+        "integrated_gradients": captum.IntegratedGradients(vit)
+        .attribute(pictures, target=classes, n_steps=50)
+        .sum(1),
+        "occlusion": captum.Occlusion(vit)
+        .attribute(pictures, (3, 8, 8), strides=(3, 4, 4), target=classes)
+        .mean(1),
+    }
+    ours = {"occlusion": Occlusion(baseline=0.0, patch_size=8, patch_stride=4)}
+    for name, expected in of_captum.items():
+        found = ours.get(name, attribution(name)).explain(pictures, targets)
+        assert torch.allclose(found, expected.detach().float(), rtol=1e-3, atol=1e-6), name

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lens_core.atlas import LensError
 from lens_core.metrics.colour import colour_distances, mean_lab
+from lens_core.metrics.distributions import Moments
 from lens_core.metrics.feature_visualization import (
     fid,
     kid,
@@ -99,6 +100,20 @@ def test_fid_of_known_gaussians_and_its_refusal() -> None:
     assert fid(x, 3 * x) == pytest.approx(3 * (3 - 1) ** 2, rel=0.05)
     with pytest.raises(LensError, match="more than 8 rows"):
         fid(normal(8, 8), normal(100, 8))
+
+
+def test_fid_of_parts_is_that_of_the_whole() -> None:
+    """However they come, with means far from 0."""
+    x, y = normal(300, 5, 40.0), normal(200, 5, 41.0, 1)
+    whole = fid(x, y)
+    assert whole == pytest.approx(
+        float((x.mean(0) - y.mean(0)).square().sum())
+        + float(torch.trace(torch.cov(x.T) + torch.cov(y.T)))
+        - 2 * float(torch.linalg.eigvals(torch.cov(x.T) @ torch.cov(y.T)).sqrt().sum().real),
+        rel=1e-6,
+    )
+    parts = Moments([x[:1], x[1:120], x[120:]]).frechet_distance(Moments([y[:150], y[150:]]))
+    assert parts == pytest.approx(whole, rel=1e-9)
 
 
 def test_plausibility_is_the_distance_of_the_kth_neighbour() -> None:

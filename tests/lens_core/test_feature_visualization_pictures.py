@@ -21,7 +21,7 @@ from lens_core.build import BuildSettings, build_atlas
 from lens_core.classifier import load_classifier
 from lens_core.training.train import TrainSettings, train_folder
 from lens_core.visualization.cli import visualizations
-from lens_core.visualization.exhibits import exhibit, to_tensor, views_of
+from lens_core.visualization.exhibits import exhibit, looks, to_tensor, views_of
 from lens_core.visualization.judging import find_class
 from webapp.cli import Terminal
 
@@ -127,7 +127,9 @@ def test_who_judges_is_told(table: list[dict[str, str]]) -> None:
 
 
 def test_views_leave_out_what_is_transparent(world: World) -> None:
-    shown = exhibit(Atlas.open(world.atlas).load_class(1), "concepts")
+    atlas = Atlas.open(world.atlas)
+    one = atlas.load_class(1)
+    shown = exhibit(one, "concepts", looks(one, "concepts", atlas))
     assert shown is not None
     assert len(shown.pictures) == len(shown.crops) == len(shown.rows)
     picture = np.zeros((40, 40, 4), dtype=np.uint8)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lens_core.atlas import LensError
 from lens_core.visualization.crops import _by_matrices, _by_sampling, draw_boxes
-from lens_core.visualization.maco import visualize
+from lens_core.visualization.maco import visualize, visualize_in_lots
 from lens_core.visualization.optimise import Visualizations
 from lens_core.visualization.phase import PhasePictures
 from lens_core.visualization.picture import to_picture, to_pictures
@@ -264,6 +264,47 @@ def test_many_targets_are_made_in_lots(eye: Eye, spectrum: Spectrum) -> None:
     assert torch.allclose(lots.images[:4], weighted.images[:4], atol=1e-3)
 
 
+class WatchedEye(Eye):
+    """Notes how many crops it is shown at a time."""
+
+    def __init__(self) -> None:
+        super().__init__(input_px=24)
+        self.shown: list[int] = []
+
+    def encode(self, x: Tensor) -> Tensor:
+        self.shown.append(len(x))
+        return super().encode(x)
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 12])
+def test_memory_holds_few_crops_however_many_pictures_there_are(
+    spectrum: Spectrum, at_once: int
+) -> None:
+    """And the pictures are the same, whichever share a pass through the network."""
+    directions = torch.rand(7, 8, generator=torch.Generator().manual_seed(2))
+    targets = Targets(directions, (3,))
+    eye = WatchedEye()
+    settings = replace(QUICK, steps=4, crop_px=32)
+    whole = visualize(eye, targets, spectrum, replace(settings, crops_at_once=1000))
+    assert max(eye.shown) == 21  # seven concepts' at once; the class's go the other way
+    eye.shown.clear()
+    parts = visualize(eye, targets, spectrum, replace(settings, crops_at_once=at_once))
+    assert max(eye.shown) == max(3, at_once // 3 * 3)  # a picture's three crops stay together
+    assert torch.allclose(parts.images, whole.images, atol=1e-3)
+    assert torch.allclose(parts.objective, whole.objective, rtol=1e-3)
+
+
+def test_lots_come_one_by_one(eye: Eye, spectrum: Spectrum) -> None:
+    directions = torch.rand(5, 8, generator=torch.Generator().manual_seed(2))
+    small = replace(QUICK, at_once=2)
+    targets = Targets(directions, (3,))
+    whole = visualize(eye, targets, spectrum, small, seed=1)
+    lots = visualize_in_lots(eye, targets, spectrum, small, seed=1)
+    first = next(lots)
+    assert torch.equal(first.images, whole.images[:2])
+    assert [len(lot.images) for lot in lots] == [2, 1, 1]
+
+
 def test_a_constant_image_set_gives_no_nan(eye: Eye, directions: Tensor) -> None:
     flat = measure_spectrum(torch.full((2, 3, 16, 16), 1.0))
     made = visualize(eye, Targets(directions), flat, QUICK)
@@ -282,7 +323,15 @@ def test_impossible_targets(eye: Eye, spectrum: Spectrum, targets: Targets, mess
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"steps": 0}, {"size_px": 0}, {"crop_px": 0}, {"box_to": 0.0}, {"box_from": 1.5}]
+    "wrong",
+    [
+        {"steps": 0},
+        {"size_px": 0},
+        {"crop_px": 0},
+        {"crops_at_once": 0},
+        {"box_to": 0.0},
+        {"box_from": 1.5},
+    ],
 )
 def test_impossible_settings(wrong: dict[str, int]) -> None:
     with pytest.raises(LensError, match=next(iter(wrong))):
