@@ -49,6 +49,7 @@ def build_atlas(
     labels: str | Path | None = None,
     classes: str = "all",
     title: str | None = None,
+    contributors: Sequence[str] = (),
     resume: bool = True,
     force: bool = False,
     executor: Executor | None = None,
@@ -69,7 +70,7 @@ def build_atlas(
         Layers to explain, the main one first; none means the classifier's.
     labels, classes
         See `lens_core.images.find_classes`.
-    resume, force
+    contributors, resume, force
         See `lens_core.atlas.AtlasWriter`.
     executor
         Where classes are built; None: one after another in this process.
@@ -113,6 +114,7 @@ def build_atlas(
         model=_model_info(classifier, place),
         settings={**settings.recorded(), "images_sha256": _listing(root, folders)},
         dictionaries=[*dictionaries, *divisions],
+        contributors=contributors,
         resume=resume,
         force=force,
     )

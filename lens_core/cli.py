@@ -155,6 +155,13 @@ _DIR = click.Path(path_type=Path)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--title", help="What the atlas is called.")
 @click.option(
+    "--contributor",
+    "contributors",
+    metavar="NAME",
+    multiple=True,
+    help="Who made it: named on its home page and in its citation. May repeat.",
+)
+@click.option(
     "--executor",
     type=click.Choice(["local", "ray"]),
     default="local",
@@ -184,6 +191,7 @@ def build(
     device: str,
     precision: str,
     title: str | None,
+    contributors: tuple[str, ...],
     resume: bool,
     force: bool,
     executor: str,
@@ -235,6 +243,7 @@ def build(
             labels=labels,
             classes=classes,
             title=title,
+            contributors=contributors,
             resume=resume,
             force=force,
             executor=runs_in,

@@ -342,14 +342,20 @@ class SharedInfo(Frozen):
 
 
 class ConceptSummary(Frozen):
-    """What the manifest says of a concept."""
+    """What the manifest says of a concept. Atlases of earlier versions lack what has a default."""
 
     id: str
     dictionary: str
+    index: int | None = Field(default=None, description="row of the dictionary")
     importance: float
     prevalence: float
+    reliability: float | None = None
     important: bool
     n_crops: int
+    color: int | None = None
+    picture: str | None = Field(
+        default=None, description="its visualization or strongest crop, relative to the class"
+    )
 
 
 class ClassEntry(Frozen):
@@ -360,6 +366,7 @@ class ClassEntry(Frozen):
     synonyms: tuple[str, ...] = ()
     folder: str
     n_images: int
+    accuracy: float | None = None
     dir: str
     sha256: str = Field(description="of its class.json, which lists the other files")
     concepts: tuple[ConceptSummary, ...]
@@ -373,6 +380,7 @@ class Manifest(Frozen):
     format_version: int = FORMAT_VERSION
     hash: str = ""
     title: str
+    contributors: tuple[str, ...] = Field(default=(), description="who made it, for its citation")
     model: ModelInfo
     settings: dict[str, JsonValue] = Field(description="what the atlas was built with")
     dictionaries: tuple[DictionaryInfo, ...]

@@ -53,7 +53,9 @@ class AtlasWriter:
     ----------
     place : folder or URL (see `lens_core.atlas.store.open_store`); must be absent, empty, or an
         atlas begun with the same arguments.
-    title, model, settings, dictionaries : see :class:`~lens_core.atlas.schema.Manifest`.
+    title, model, settings, dictionaries, contributors : see
+        :class:`~lens_core.atlas.schema.Manifest`. A build that was begun may go on with other
+        contributors.
     resume : keep the classes that are there. Otherwise they are written again.
     force : replace whatever is there.
 
@@ -71,11 +73,13 @@ class AtlasWriter:
         model: ModelInfo,
         settings: Mapping[str, JsonValue],
         dictionaries: Sequence[DictionaryInfo],
+        contributors: Sequence[str] = (),
         resume: bool = True,
         force: bool = False,
     ) -> None:
         self.store = open_store(place)
         self.title = title
+        self.contributors = tuple(contributors)
         self.model = model
         self.settings = dict(settings)
         self.dictionaries = tuple(dictionaries)
@@ -193,6 +197,7 @@ class AtlasWriter:
                 self.store.remove(folder)
         manifest = Manifest(
             title=self.title,
+            contributors=self.contributors,
             model=self.model,
             settings=self.settings,
             dictionaries=self.dictionaries,
@@ -218,16 +223,21 @@ class AtlasWriter:
             synonyms=info.synonyms,
             folder=info.folder,
             n_images=info.n_images,
+            accuracy=info.accuracy,
             dir=directory,
             sha256=sha256_bytes(data),
             concepts=tuple(
                 ConceptSummary(
                     id=concept.id,
                     dictionary=concept.dictionary,
+                    index=concept.index,
                     importance=concept.importance,
                     prevalence=concept.prevalence,
+                    reliability=concept.reliability,
                     important=concept.important,
                     n_crops=concept.n_crops,
+                    color=concept.color,
+                    picture=concept.visualization or next(iter(concept.crops), None),
                 )
                 for concept in info.concepts
             ),

@@ -161,14 +161,40 @@ def test_where_maps_lie_over_all_crops(page: Any, address: str) -> None:
     crops = page.locator(".panel:visible .crop")
     assert page.locator(".panel:visible .crop canvas").count() == crops.count() > 0
     assert button.get_attribute("aria-pressed") == "true"
+    page.reload()
+    page.locator(".panel:visible .crop canvas").first.wait_for()
+    assert button.get_attribute("aria-pressed") == "true", "the address remembers it"
     button.click()
     assert page.locator(".panel:visible .crop canvas").count() == 0
+
+
+def test_a_class_named_in_a_table_shows_its_picture(page: Any, address: str) -> None:
+    page.goto(address + "class/0")
+    link = page.locator(".panel:visible .bars th a", has_text="Bee")
+    for point in (link.hover, link.focus):
+        point()
+        peek = page.locator(".peek img")
+        peek.wait_for(state="visible")
+        assert "files/classes/00001/images/0000.webp" in peek.get_attribute("src")
+        assert peek.evaluate("image => image.decode().then(() => image.naturalWidth)") == 96
+        page.keyboard.press("Escape")
+        peek.wait_for(state="hidden")
+        page.mouse.move(0, 0)
+
+
+def test_a_citation_is_copied(chromium: Any, address: str) -> None:
+    with careful_page(chromium, permissions=["clipboard-read", "clipboard-write"]) as page:
+        page.goto(address)
+        page.get_by_role("button", name="Copy").click()
+        page.get_by_role("button", name="Copied").wait_for()
+        copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("Synthetic insects: concepts of synthetic, layer features.")
 
 
 @pytest.mark.parametrize(("kind", "magic"), [("SVG", b"<svg"), ("PNG", b"\x89PNG")])
 def test_figures_are_saved(page: Any, address: str, kind: str, magic: bytes) -> None:
     page.goto(address + "class/0")
-    for figure in ("clusters", "proximity"):
+    for figure in ("clusters", "proximity", "shares"):
         with page.expect_download() as download:
             page.locator(f'[data-figure="{figure}"] button', has_text=kind).click()
         content = Path(download.value.path()).read_bytes()

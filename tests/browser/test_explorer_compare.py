@@ -21,10 +21,14 @@ from lens_core.atlas import Atlas
 from lens_core.build import BuildSettings, build_atlas
 from lens_core.classifier import Classifier, Preprocessing
 from lens_core.worker import CropWorker
+from tests.browser.explorers import careful_page, serving_atlases
 from tests.browser.test_explorer import plain_host
+from tests.support.directed import make_directed
+from tests.support.shared_atlases import make_shared_atlas
 from webapp import create_app
 from webapp.config import ServerConfig
 from webapp.database import Database
+from webapp.explorer import alike
 from webapp.explorer.site import write_site
 from webapp.migrations import migrate
 
@@ -183,3 +187,49 @@ def test_a_site_of_files_finds_what_is_like_a_concept(
         )
         assert page.get_by_text("a site of files does not have").count() == 1
         page.close()
+
+
+@pytest.mark.parametrize("kind", ["own", "shared"])
+def test_a_site_of_files_puts_any_two_classes_together(
+    chromium: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """What the server's page says of two classes, from files, for a pair that has no page."""
+    rng = np.random.default_rng(8)
+    rows, planes = rng.normal(size=(3, 5, 12)), rng.normal(size=(3, 12))
+    if kind == "own":
+        rows[2] = rows[0] + 0.4 * rows[2]
+        atlas = make_directed(
+            tmp_path / "insects", dict(enumerate(rows)), dict(enumerate(planes)), n_images=12
+        )
+    else:
+        atlas = make_shared_atlas(tmp_path / "insects")
+    monkeypatch.setattr(alike, "STATIC_PAIRS", 1)
+    monkeypatch.setattr(alike, "alike_pairs", lambda book: {(0, 1): 1.0})
+    write_site(atlas, tmp_path / "site")
+    assert not (tmp_path / "site/compare/0/2.html").exists()
+
+    def told(page: Any) -> list[Any]:
+        page.locator(".matches").wait_for(state="attached")
+        parts = (".lead", ".apart tbody tr", ".match-value", "section:visible .cards .card-name")
+        return [page.locator(part).all_inner_texts() for part in parts]
+
+    with serving_atlases([atlas.root]) as host, careful_page(chromium) as page:
+        page.goto(f"{host}atlas/insects/compare/2/0")
+        served = told(page)
+    assert served[2], "nothing is matched: the test says little"
+    with plain_host(tmp_path) as host, careful_page(chromium) as page:
+        page.goto(f"{host}/site/compare.html?a=2")
+        assert page.get_by_label("First class").input_value() == "Cricket"
+        page.get_by_label("Second class").fill("cricket")
+        page.get_by_label("Second class").press("Enter")
+        page.get_by_text("Both names mean Cricket").wait_for()
+        page.get_by_label("Second class").fill("aant")
+        page.get_by_role("button", name="Compare").click()
+        page.wait_for_url("**/compare/any.html#2/0")
+        page.locator("[data-any-found]:visible").wait_for()
+        assert told(page) == served
+        assert _serious(page) == []
+        page.get_by_role("link", name="Ant first").click()
+        page.wait_for_function("() => document.querySelector('h1').innerText.startsWith('Ant')")
+        page.goto(f"{host}/site/classes.html?q=bee+vs+ant")
+        page.wait_for_url("**/compare/0/1.html", timeout=5000)

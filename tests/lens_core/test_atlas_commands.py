@@ -37,13 +37,21 @@ def test_build_show_verify(tiny_model: str, tiny_images: Path, tmp_path: Path) -
     assert [d["id"] for d in told["dictionaries"]] == ["concepts", "units"]
     concept = told["classes"][0]["concepts"][0]
     assert set(concept) == {
-        "id", "dictionary", "importance", "prevalence", "important", "n_crops"
+        "id", "dictionary", "importance", "prevalence", "reliability", "important", "n_crops",
+        "index", "color", "picture",
     }  # fmt: skip
     shown = run("show", out, "--class", "Red_Fox")
     assert "red fox (0): 16 images" in shown.output
     assert "concepts-0" in shown.output
     missing = run("show", out, "--class", "red foxx")
     assert "nearest: red fox" in str(missing.exception)
+    class_file = out / "classes/00000/class.json"
+    written = class_file.stat().st_mtime_ns
+    names = ("--contributor", "Ada L", "--contributor", "Mary S")
+    done = build(tiny_model, tiny_images, out, "--basis", "concepts", "--basis", "units", *names)
+    assert done.exit_code == 0, done.output
+    assert Atlas.open(out).manifest.contributors == ("Ada L", "Mary S")
+    assert class_file.stat().st_mtime_ns == written, "names cost no class"
     assert run("verify", out).exit_code == 0
     victim = out / "classes" / "00000" / "images" / "0000.webp"
     data = bytearray(victim.read_bytes())

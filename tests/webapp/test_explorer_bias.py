@@ -29,12 +29,14 @@ def atlas(tmp_path: Path) -> Atlas:
     both_ways = [*alike, strange, (1, "concepts-0", 0, "concepts-1", 0.9)]
     pd.DataFrame(both_ways, columns=COLUMNS).to_parquet(made.root / "similar.parquet")
     reliability = {"concepts-0": 0.5, "concepts-1": 0.2, "concepts-2": None, "concepts-3": 1.0}
-    for file in made.root.glob("classes/*/class.json"):
-        info = json.loads(file.read_text())
-        info["accuracy"] = 0.9
-        for concept in info["concepts"]:
-            concept["reliability"] = reliability[concept["id"]]
-        file.write_text(json.dumps(info))
+    manifest = made.root / "atlas.json"
+    for file in [*made.root.glob("classes/*/class.json"), manifest]:
+        content = json.loads(file.read_text())
+        for info in content["classes"] if file == manifest else [content]:
+            info["accuracy"] = 0.9
+            for concept in info["concepts"]:
+                concept["reliability"] = reliability[concept["id"]]
+        file.write_text(json.dumps(content))
     return Atlas.open(made.root)
 
 
@@ -54,6 +56,26 @@ def test_what_counts_and_leads_astray_is_ranked(atlas: Atlas) -> None:
     )
     assert [(one.class_id, one.concept_id) for one in found] == [row[1:] for row in expected]
     assert [one.score for one in found] == pytest.approx([row[0] for row in expected])
+
+
+def test_ranking_needs_the_manifest_alone_unless_an_earlier_version_wrote_it(
+    atlas: Atlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = unreliable(AtlasBook(atlas, "synthetic"))
+    manifest = atlas.root / "atlas.json"
+    earlier = json.loads(manifest.read_text())
+    for entry in earlier["classes"]:
+        del entry["accuracy"]
+        for concept in entry["concepts"]:
+            del concept["reliability"]
+    manifest.write_text(json.dumps(earlier))
+    assert unreliable(AtlasBook(Atlas.open(atlas.root), "synthetic")) == asked
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a class was read")
+
+    monkeypatch.setattr(Atlas, "load_class", refuse)
+    assert unreliable(AtlasBook(atlas, "synthetic")) == asked
 
 
 def test_a_lone_likeness_outranks_a_likeness_among_many(atlas: Atlas) -> None:
@@ -102,8 +124,8 @@ def test_a_shared_dictionary_is_compared_by_its_rows(tmp_path: Path) -> None:
 def test_nothing_suspicious_says_so(tmp_path: Path) -> None:
     atlas = make_atlas(tmp_path / "calm", n_classes=1, n_images=12)
     (atlas.root / "similar.parquet").unlink()
-    file = next(atlas.root.glob("classes/*/class.json"))
-    file.write_text(file.read_text().replace('"reliability": 0.9', '"reliability": 1.0'))
+    manifest = atlas.root / "atlas.json"
+    manifest.write_text(manifest.read_text().replace('"reliability": 0.9', '"reliability": 1.0'))
     client = create_explorer_app([atlas.root]).test_client()
     page = Page(client.get("/atlas/calm/bias").text)
     assert page.faults == []

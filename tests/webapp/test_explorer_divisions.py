@@ -12,6 +12,7 @@ from experiments.paradigms.two_afc_build import default_conditions
 from lens_core.atlas import Atlas, verify_atlas
 from tests.support.atlases import EARLIER, EARLIEST, make_atlas
 from tests.support.html import Page
+from tests.support.sites import expected_pages, faults_of, pages_of
 from webapp.explorer import create_explorer_app, render
 from webapp.explorer.site import write_site
 
@@ -96,8 +97,9 @@ def test_the_static_site_holds_their_maps_but_no_pages(
         (tmp_path / "assets" / name).write_text("")
     monkeypatch.setattr(render, "STATIC", tmp_path / "assets")
     report = write_site(atlas, tmp_path / "site")
-    assert report.pages == len(list((tmp_path / "site").rglob("*.html")))
-    assert len(list((tmp_path / "site").glob("class/*/*/image/*.html"))) == 2 * 2 * 12
+    assert pages_of(tmp_path / "site") == expected_pages(atlas)
+    assert report.pages == len(pages_of(tmp_path / "site"))
+    assert faults_of(tmp_path / "site") == []
     folder = tmp_path / "site" / "class" / "0"
     assert (folder / f"{EARLIEST}.maps.bin").is_file()
     assert not (folder / f"{EARLIER}.html").exists()

@@ -88,6 +88,24 @@ def test_home_shows_four_concepts_of_one_class(client: FlaskClient) -> None:
     assert len(found.of_class("tile")) == 3
 
 
+def test_home_says_who_made_the_atlas_and_how_to_cite_it(
+    client: FlaskClient, tmp_path: Path
+) -> None:
+    assert "Contributor" not in page(client, "").words()
+    atlas = make_atlas(tmp_path / "named", n_classes=1, n_images=12)
+    manifest = atlas.root / "atlas.json"
+    told = json.loads(manifest.read_text()) | {"contributors": ["Ada L", "Mary S"]}
+    manifest.write_text(json.dumps(told))
+    named = create_explorer_app([atlas.root]).test_client()
+    words = Page(named.get("/atlas/named/").text).words()
+    assert "Contributors" in words
+    assert "Ada L, Mary S" in words
+    version = atlas.hash.rpartition(":")[2][:10]
+    citation = "Ada L, Mary S. Synthetic insects: concepts of synthetic, layer features."
+    assert f"{citation} Concept atlas {version}, made with LENS Lab." in words
+    assert atlas.hash in words
+
+
 def test_class_page_shows_what_the_atlas_holds(client: FlaskClient, synthetic_atlas: Atlas) -> None:
     ant = synthetic_atlas.load_class(0)
     found = page(client, "class/0")

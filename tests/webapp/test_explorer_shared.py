@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import numpy as np
 import pytest
@@ -12,7 +12,9 @@ from flask.testing import FlaskClient
 from lens_core.atlas import Atlas, verify_atlas
 from tests.support.html import Page
 from tests.support.shared_atlases import make_shared_atlas
+from tests.support.sites import expected_pages, faults_of, pages_of
 from webapp.explorer import create_explorer_app, render
+from webapp.explorer.samples import usual
 from webapp.explorer.site import write_site
 
 PAGES = [
@@ -101,13 +103,44 @@ def test_maps_of_strongest_images_have_a_scale_each(client: FlaskClient, atlas: 
     assert (levels[:, 0].reshape(2, -1).argmax(1) == stored[:2].reshape(2, -1).argmax(1)).all()
 
 
+def test_a_concept_leads_to_what_is_like_it_whether_or_not_a_class_shows_it(
+    client: FlaskClient, atlas: Atlas
+) -> None:
+    for concept in atlas.shared("concepts").info.concepts:
+        assert f"../like/all/{concept.id}" in page(client, f"concept/{concept.id}").addresses
+        found = page(client, f"like/all/{concept.id}")
+        assert found.faults == []
+        assert f"{100 * concept.firing_rate:.1f} % of all crops have" in found.words()
+        likes = [a["href"] for a in found.of_class("near-link")]
+        assert len(likes) == 4, "all living ones but itself"
+        assert len(client.get(f"/atlas/shared/like/all/{concept.id}.csv").text.splitlines()) == 5
+    for path in ("like/all/concepts-5", "like/all/nothing-1", "like/all/concepts-5.csv"):
+        assert client.get(f"/atlas/shared/{path}").status_code == 404
+
+
+def test_a_class_shows_an_image_for_each_reason(client: FlaskClient, atlas: Atlas) -> None:
+    loaded = atlas.load_class(1)
+    top = loaded.images["top_concept"].to_numpy()
+    shares = np.asarray(loaded.array("concepts/contributions"), dtype=float)
+    numbers = usual(shares, top, 5)
+    assert len(set(numbers)) == 5
+    first = top[numbers[0]]
+    assert (top == first).sum() == np.bincount(top[top >= 0]).max(), "the most frequent reason"
+    mean = shares[top == first].mean(axis=0)
+    away = np.linalg.norm(shares - mean, axis=1)
+    assert away[numbers[0]] == away[top == first].min()
+    canvases = [c for c in page(client, "class/1").having("data-image") if "data-row" in c]
+    assert [int(c["data-image"]) for c in canvases] == numbers
+    assert [int(c["data-row"]) for c in canvases] == [int(top[i]) for i in numbers]
+
+
 @pytest.mark.parametrize("concept", ["concepts-5", "concepts-77", "nothing-1", "concepts"])
 def test_what_never_occurs_has_no_page(client: FlaskClient, concept: str) -> None:
     for path in (f"concept/{concept}", f"concept/{concept}.maps.bin"):
         assert client.get(f"/atlas/shared/{path}").status_code == 404
 
 
-def test_as_files_all_links_resolve(
+def test_as_files_every_page_is_there_and_every_link_leads_somewhere(
     atlas: Atlas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in render.ASSETS:
@@ -116,16 +149,8 @@ def test_as_files_all_links_resolve(
     monkeypatch.setattr(render, "STATIC", tmp_path / "assets")
     site = tmp_path / "site"
     report = write_site(atlas, site)
-    pages = list(site.rglob("*.html"))
-    assert report.pages == len(pages)
-    assert len(list(site.glob("class/*.html"))) == 3
-    assert len(list(site.glob("class/*/*/image/*.html"))) == 3 * 12
-    assert len(list(site.glob("concept/*.html"))) == 5
-    for file in pages:
-        found = Page(file.read_text())
-        more = [e["data-picture"] for e in found.having("data-picture")]
-        more += [e["data-strong"] for e in found.having("data-strong")]
-        for address in {*found.addresses, *more}:
-            path = unquote(urlsplit(address).path)
-            target = (file.parent / path).resolve() if path else file
-            assert target.is_file(), f"{address} in {file.relative_to(site)}"
+    assert pages_of(site) == expected_pages(atlas)
+    assert report.pages == len(pages_of(site))
+    assert faults_of(site) == []
+    living = [concept.id for concept in atlas.shared("concepts").info.concepts]
+    assert sorted(file.stem for file in site.glob("like/all/*.json")) == sorted(living)

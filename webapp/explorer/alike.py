@@ -35,12 +35,21 @@ def compared_pairs(book: AtlasBook) -> tuple[Pair, ...]:
     """The pairs that a static site has pages of: all if they are few, else the most alike."""
     ids = [entry.id for entry in book.atlas.classes]
     ranked = list(alike_pairs(book))
-    at_most = STATIC_PAIRS // sum(not dictionary.depth for dictionary in book.atlas.dictionaries)
-    if len(ids) * (len(ids) - 1) // 2 > at_most:
-        return tuple(ranked[:at_most])
+    if not has_every_pair(book):
+        return tuple(ranked[: _at_most(book)])
     every = [(a, b) for place, a in enumerate(ids) for b in ids[place + 1 :]]
     seen = set(ranked)
     return tuple(ranked + [pair for pair in every if pair not in seen])
+
+
+def has_every_pair(book: AtlasBook) -> bool:
+    """Whether a static site has a page of each pair; otherwise its script puts pairs together."""
+    n = len(book.atlas.classes)
+    return n * (n - 1) // 2 <= _at_most(book)
+
+
+def _at_most(book: AtlasBook) -> int:
+    return STATIC_PAIRS // sum(not dictionary.depth for dictionary in book.atlas.dictionaries)
 
 
 def _by_similar(book: AtlasBook, places: dict[int, int]) -> dict[Pair, float]:

@@ -13,7 +13,8 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from lens_core.atlas import ClassInfo, ConceptInfo
+from lens_core.atlas import ClassEntry, ClassInfo, ConceptInfo
+from lens_core.atlas.schema import ConceptSummary
 
 from .book import AtlasBook
 
@@ -22,6 +23,10 @@ DOUBT = 5
 """Images that make half of a score."""
 LEAST = 1e-6
 """Scores that are but rounding."""
+LEAST_SHARE = 0.005
+"""Importances below read as 0 %, and nothing leans on them."""
+LEAST_GAP = 0.01
+"""Accuracies closer than that read as the same."""
 LISTS = ("unreliable", "shared")
 
 
@@ -66,19 +71,23 @@ def unreliable(book: AtlasBook) -> tuple[Unreliable, ...]:
     """Concepts of the main dictionary that count much and lead astray, the worst first."""
     found = []
     for entry in book.atlas.classes:
-        info = book.load(entry.id).info
-        for concept in info.of_dictionary(book.main.id):
-            one = _unreliable(info, concept)
+        # Atlases of earlier versions say it in each class's own file alone.
+        told = "accuracy" in entry.model_fields_set
+        info = entry if told else book.atlas.load_class(entry.id).info
+        for concept in info.concepts:
+            one = _unreliable(info, concept) if concept.dictionary == book.main.id else None
             if one is not None:
                 found.append(one)
     return tuple(sorted(found, key=lambda one: (-one.score, one.class_id, one.concept_id)))
 
 
-def _unreliable(info: ClassInfo, concept: ConceptInfo) -> Unreliable | None:
-    if concept.reliability is None or info.accuracy is None or concept.importance <= 0:
+def _unreliable(
+    info: ClassInfo | ClassEntry, concept: ConceptInfo | ConceptSummary
+) -> Unreliable | None:
+    if concept.reliability is None or info.accuracy is None or concept.importance < LEAST_SHARE:
         return None
     gap = info.accuracy - concept.reliability
-    if gap <= 0:
+    if gap < LEAST_GAP:
         return None
     n_images = round(concept.prevalence * info.n_images)
     evidence = max(n_images, 1)
@@ -117,7 +126,7 @@ def _of_each(book: AtlasBook) -> list[SharedByStrangers]:
     for (here, there), cosines in pairs.items():
         for (concept, other), cosine in cosines.items():
             mine, theirs = importance[here][concept], importance[there][other]
-            if min(mine, theirs) <= 0:
+            if min(mine, theirs) < LEAST_SHARE:
                 continue
             related = _relatedness(concept, cosines, importance[here])
             score = min(mine, theirs) * (cosine - related)
@@ -167,8 +176,9 @@ def _of_all(book: AtlasBook) -> list[SharedByStrangers]:
                 a, b = place_of[first.class_id], place_of[second.class_id]
                 size = float(lengths[a] * lengths[b])
                 related = float(rest[a] @ rest[b]) / size if size else 0.0
-                score = min(first.importance, second.importance) * (1 - related)
-                if score > LEAST:
+                least = min(first.importance, second.importance)
+                score = least * (1 - related)
+                if score > LEAST and least >= LEAST_SHARE:
                     found.append(
                         SharedByStrangers(
                             first.class_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache, cached_property, lru_cache
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,11 +15,14 @@ from lens_core.atlas import (
     DictionaryInfo,
     SharedConcept,
 )
+from lens_core.atlas.schema import ConceptSummary
 
 from .links import Links
 from .pages import AtlasHeader, Picture
 from .sidecars import People, PeopleName
 
+Concept: TypeAlias = ConceptInfo | ConceptSummary | SharedConcept
+"""A concept, however much of it was read."""
 METHOD_NAMES = {
     "nmf": "non-negative matrix factorization",
     "semi_nmf": "semi-non-negative matrix factorization",
@@ -116,6 +120,21 @@ class AtlasBook:
             links.file(f"{entry.dir}/{name}"), f"{what} of {label} of {plain(entry.name)}"
         )
 
+    def brief(self, class_id: int, concept_id: str) -> ConceptSummary | None:
+        """What the manifest says of a concept of a class; None if the class has none of that id.
+
+        Atlases of earlier versions name its picture and colour in the class's own file alone.
+        """
+        for concept in self.atlas.entry(class_id).concepts:
+            if concept.id != concept_id:
+                continue
+            if "picture" in concept.model_fields_set:
+                return concept
+            full = self.info(class_id).concept(concept_id)
+            picture = full.visualization or next(iter(full.crops), None)
+            return concept.model_copy(update={"picture": picture, "color": full.color})
+        return None
+
     def shared_concept(self, concept: ConceptInfo) -> SharedConcept | None:
         """What a concept is over all classes, if they share it."""
         if concept.row is None:
@@ -127,26 +146,24 @@ class AtlasBook:
         shared = self.shared_concept(concept)
         return bool(concept.visualization or (shared is not None and shared.visualization))
 
-    def label(self, concept: ConceptInfo | SharedConcept, class_id: int | None = None) -> str:
+    def label(self, concept: Concept, class_id: int | None = None) -> str:
         """What a concept is called: the name that people agree on, or else its number."""
         name = self.name(concept, class_id)
         if name is None or not name.agreed:
             return self.numbered(concept)
         return title(name.name)
 
-    def numbered(self, concept: ConceptInfo | SharedConcept) -> str:
+    def numbered(self, concept: Concept) -> str:
         """What a concept is called until people name it, e.g. ``Concept 3``."""
         return f"{unit_word(self._dictionary(concept))} {number(concept)}"
 
-    def name(
-        self, concept: ConceptInfo | SharedConcept, class_id: int | None = None
-    ) -> PeopleName | None:
+    def name(self, concept: Concept, class_id: int | None = None) -> PeopleName | None:
         """The name that most people gave to a concept, agreed on or not."""
         shared = self._dictionary(concept).scope == "shared"
         return self.people.name(class_id, concept.id, shared=shared)
 
-    def _dictionary(self, concept: ConceptInfo | SharedConcept) -> DictionaryInfo:
-        if isinstance(concept, ConceptInfo):
+    def _dictionary(self, concept: Concept) -> DictionaryInfo:
+        if not isinstance(concept, SharedConcept):
             return self.atlas.dictionary(concept.dictionary)
         return self.atlas.dictionary(dictionary_of(concept.id))
 
@@ -213,7 +230,9 @@ class AtlasBook:
             methods=tuple(dict.fromkeys(d.method for d in manifest.dictionaries)),
             input_px=manifest.model.input_px,
             unit_word=unit_word(main),
+            contributors=manifest.contributors,
             citation=(
+                f"{', '.join(manifest.contributors)}{'. ' if manifest.contributors else ''}"
                 f"{manifest.title}: concepts of {manifest.model.name}, layer {main.layer}. "
                 f"Concept atlas {self.version}, made with LENS Lab."
             ),
@@ -247,7 +266,7 @@ def dictionary_of(concept_id: str) -> str:
     return concept_id.rpartition("-")[0]
 
 
-def number(concept: ConceptInfo | SharedConcept) -> str:
+def number(concept: Concept) -> str:
     """The number in a concept's id: its row, or for a unit its channel in the layer."""
     return concept.id.rpartition("-")[2]
 

@@ -28,6 +28,7 @@ from .pages import (
     PointView,
     ShareView,
 )
+from .samples import samples
 from .shared_pages import closest_classes
 from .steering import curves_of, steering_data, steering_view
 from .trust import trust_view
@@ -37,7 +38,8 @@ PROXIMITY_BOX = (560.0, 420.0, 44.0)
 IMAGE = "IMAGE"
 """Stands for an image's number in the address that the page's script fills in."""
 MAX_CARDS = 10
-"""Concepts shown as cards; a dictionary of units or a shared one has more."""
+"""Concepts shown as cards; a dictionary of units has more."""
+MAX_SHARED_CARDS = 40
 
 
 def class_page(book: AtlasBook, class_id: int, links: Links, dictionary: str | None) -> ClassPage:
@@ -53,7 +55,8 @@ def class_page(book: AtlasBook, class_id: int, links: Links, dictionary: str | N
     loaded = book.load(class_id)
     info = book.info(class_id)
     all_concepts = info.of_dictionary(chosen.id)
-    concepts = all_concepts[:MAX_CARDS]
+    # Of a shared dictionary a class holds no more than its build was told to show.
+    concepts = all_concepts[: MAX_SHARED_CARDS if chosen.scope == "shared" else MAX_CARDS]
     curves = curves_of(loaded, chosen.id)
     views = tuple(
         replace(
@@ -109,6 +112,9 @@ def class_page(book: AtlasBook, class_id: int, links: Links, dictionary: str | N
         fit=_fit(info, chosen.id),
         trust=trust_view(book, info, chosen),
         closest=closest_classes(book, class_id, chosen, links),
+        samples=samples(book, loaded, entry, chosen, top, links)
+        if chosen.scope == "shared" and contributions is not None
+        else (),
         previous=(title(before.name), links.page(class_path(before.id))) if before else None,
         following=(title(after.name), links.page(class_path(after.id))) if after else None,
         tables={name: links.data(table_path(class_id, chosen.id, name)) for name in tables.TABLES},

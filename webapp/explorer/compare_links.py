@@ -9,6 +9,10 @@ from .links import Links
 COMPARE = "compare"
 AGAINST = "against"
 LIKE = "like"
+ANY_PAIR = f"{COMPARE}/any"
+"""The page of a site of files that puts any two classes together."""
+ALL = "all"
+"""In place of a class, where a concept is of all classes."""
 ELSEWHERE = ":"
 """Between an atlas's name and its dictionary's, where that is another atlas of the server."""
 
@@ -22,6 +26,11 @@ def pair_path(class_id: int, other_id: int, dictionary: str | None = None) -> st
 def pair_table_path(class_id: int, other_id: int, dictionary: str) -> str:
     """Path of the table of two classes as CSV."""
     return f"{COMPARE}/{class_id}/{other_id}/{dictionary}.csv"
+
+
+def class_data_path(class_id: int, dictionary: str) -> str:
+    """Path of what that page needs of a class, as JSON."""
+    return f"{COMPARE}/of/{class_id}.{dictionary}.json"
 
 
 def against_path(here: str, there: str, class_id: int | None = None) -> str:
@@ -38,14 +47,14 @@ def against_table_path(here: str, there: str) -> str:
     return f"{AGAINST}/{here}/{there}.csv"
 
 
-def like_path(class_id: int, concept_id: str) -> str:
-    """Path of the page of what is like a concept of a class."""
-    return f"{LIKE}/{class_id}/{concept_id}"
+def like_path(class_id: int | None, concept_id: str) -> str:
+    """Path of the page of what is like a concept of a class, or without one of all classes."""
+    return f"{LIKE}/{ALL if class_id is None else class_id}/{concept_id}"
 
 
-def like_table_path(class_id: int, concept_id: str) -> str:
+def like_table_path(class_id: int | None, concept_id: str) -> str:
     """Path of the same as CSV."""
-    return f"{LIKE}/{class_id}/{concept_id}.csv"
+    return f"{like_path(class_id, concept_id)}.csv"
 
 
 def like_data_path(class_id: int) -> str:
@@ -53,10 +62,16 @@ def like_data_path(class_id: int) -> str:
     return f"{LIKE}/{class_id}.json"
 
 
-def like_address(links: Links, class_id: int, concept_id: str) -> str:
+def shared_like_data_path(concept_id: str) -> str:
+    """Path of the same of one concept that all classes share."""
+    return f"{LIKE}/{ALL}/{concept_id}.json"
+
+
+def like_address(links: Links, class_id: int | None, concept_id: str) -> str:
     """Where everything like a concept is shown: a page of its own, or one page that fills in."""
     if links.is_static:
-        return f"{links.page(LIKE)}#{class_id}/{quote(concept_id)}"
+        of = ALL if class_id is None else class_id
+        return f"{links.page(LIKE)}#{of}/{quote(concept_id)}"
     return links.page(like_path(class_id, concept_id))
 
 

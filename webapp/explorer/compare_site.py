@@ -10,11 +10,12 @@ from lens_core.atlas import Track, no_track
 from . import compare_links, render
 from .against import Side, against_table, common_classes, compare_on_class
 from .against_page import STATIC_CLASSES, against_class_page, against_page, choose_against
-from .alike import compared_pairs
+from .alike import compared_pairs, has_every_pair
+from .any_pair import any_pair_page
 from .book import AtlasBook
 from .crop_search import like_home
 from .frames import csv_text
-from .like_page import like_data
+from .like_page import like_data, shared_like_data
 from .links import Links
 from .pair_page import choose_page, pair_page
 from .pairs import compare_classes, pair_table
@@ -33,6 +34,11 @@ def comparison_files(
     """
     yield _page(compare_links.COMPARE), _choose(book, place)
     yield from _pairs(book, place, track)
+    if not has_every_pair(book):
+        yield (
+            _page(compare_links.ANY_PAIR),
+            any_pair_page(book, place(compare_links.ANY_PAIR)).encode(),
+        )
     yield from _dictionaries(book, place, track)
     yield from _like(book, place)
 
@@ -89,3 +95,5 @@ def _like(book: AtlasBook, place: Place) -> Iterator[tuple[str, bytes]]:
     yield _page(compare_links.LIKE), render.page("like.html", book, at, page=shown).encode()
     for class_id, content in like_data(book, at):
         yield compare_links.like_data_path(class_id), content
+    for concept_id, content in shared_like_data(book, at):
+        yield compare_links.shared_like_data_path(concept_id), content

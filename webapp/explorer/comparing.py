@@ -135,17 +135,23 @@ def _beside(library: Library, sides: tuple[Side, Side], place: Links) -> Links:
 
 
 def _add_like(pages: Blueprint, library: Library) -> None:
-    @pages.get(f"/atlas/<slug>/{compare_links.LIKE}/<int:class_id>/<concept_id>")
-    def like(slug: str, class_id: int, concept_id: str) -> Response:
+    root = f"/atlas/<slug>/{compare_links.LIKE}"
+    of_all = f"{root}/{compare_links.ALL}/<concept_id>"
+
+    @pages.get(f"{root}/<int:class_id>/<concept_id>")
+    @pages.get(of_all)
+    def like(slug: str, concept_id: str, class_id: int | None = None) -> Response:
         book = book_of(library, slug)
         place = links_of(library, book, compare_links.like_path(class_id, concept_id))
         with answers.missing():
             shown = like_page(book, class_id, concept_id, place)
             return answers.page(render.page("like_concept.html", book, place, page=shown))
 
-    @pages.get(f"/atlas/<slug>/{compare_links.LIKE}/<int:class_id>/<concept_id>.csv")
-    def like_csv(slug: str, class_id: int, concept_id: str) -> Response:
+    @pages.get(f"{root}/<int:class_id>/<concept_id>.csv")
+    @pages.get(f"{of_all}.csv")
+    def like_csv(slug: str, concept_id: str, class_id: int | None = None) -> Response:
         book = book_of(library, slug)
         with answers.missing():
             text = csv_text(like_table(book, class_id, concept_id))
-        return answers.csv(text, f"{book.slug}-{class_id}-{concept_id}-like.csv")
+        of = compare_links.ALL if class_id is None else class_id
+        return answers.csv(text, f"{book.slug}-{of}-{concept_id}-like.csv")

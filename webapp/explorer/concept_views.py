@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from lens_core.atlas import ClassEntry, ClassInfo, ClassShare, ConceptInfo
+from lens_core.atlas import ClassEntry, ClassShare, ConceptInfo
+from lens_core.atlas.schema import ConceptSummary
 
 from .book import AtlasBook, dictionary_of, number, title
 from .concept_crops import crop_views
@@ -25,7 +26,7 @@ N_SIMILAR = 9
 N_ELSEWHERE = 5
 
 
-def css_color(concept: ConceptInfo) -> str:
+def css_color(concept: ConceptInfo | ConceptSummary) -> str:
     """CSS class with the concept's colour; grey for the unimportant."""
     if concept.color is None or concept.color >= N_COLORS:
         return "c-none"
@@ -121,25 +122,19 @@ def _similar(
         if len(views) == N_SIMILAR:
             break
         other_entry = book.atlas.entry(class_id)
-        other = _find(book.info(class_id), concept_id)
+        other = book.brief(class_id, concept_id)
         if other is None:
             continue
         dictionary = None if other.dictionary == book.main.id else other.dictionary
-        look = book.visualization(other_entry, other, links)
+        file = f"{other_entry.dir}/{other.picture}" if other.picture else None
         views.append(
             SimilarView(
                 concept_label=book.label(other, class_id),
                 class_name=title(other_entry.name),
                 cosine=cosine,
                 link=links.concept(class_id, concept_id, dictionary),
-                picture=Picture(look.address, "") if look else None,  # the link says what it is
+                # Its link says what it is.
+                picture=Picture(links.file(file), "") if file else None,
             )
         )
     return tuple(views)
-
-
-def _find(info: ClassInfo, concept_id: str) -> ConceptInfo | None:
-    try:
-        return info.concept(concept_id)
-    except KeyError:
-        return None

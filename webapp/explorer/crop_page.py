@@ -47,7 +47,7 @@ class LikeHome:
     command: str
     token: str
     message: str
-    examples: tuple[tuple[str, str], ...]
+    examples: tuple[tuple[str, str, Picture | None], ...]
 
 
 def command_of(book: AtlasBook) -> str:

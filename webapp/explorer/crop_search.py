@@ -51,8 +51,9 @@ def like_home(
         message=message,
         examples=tuple(
             (
-                f"Everything like {book.label(concept).lower()} of {title(entry.name)}",
+                f"{book.label(concept, entry.id)} of {title(entry.name)}",
                 like_address(links, entry.id, concept.id),
+                book.visualization(entry, concept, links),
             )
             for concept in concepts
         ),

@@ -66,8 +66,14 @@ class Directions:
             everywhere = same.scope == "shared" or same.basis == "units"
             self._rows[None if everywhere else named.class_id, named.concept_id] = place
 
-    def nearest_of(self, concepts: Sequence[tuple[int, str]], at_most: int) -> list[list[Near]]:
-        """The closest directions to each of some classes' concepts, themselves left out.
+    def nearest_of(
+        self, concepts: Sequence[tuple[int | None, str]], at_most: int
+    ) -> list[list[Near]]:
+        """The closest directions to each of some concepts, themselves left out.
+
+        Parameters
+        ----------
+        concepts : class and id; without a class where all classes share it.
 
         Raises
         ------
@@ -85,7 +91,7 @@ class Directions:
             found.append([Near(self.names[place], float(mine[place])) for place in best])
         return found
 
-    def _place(self, class_id: int, concept_id: str) -> int:
+    def _place(self, class_id: int | None, concept_id: str) -> int:
         mine = self._rows.get((class_id, concept_id))
         return self._rows[None, concept_id] if mine is None else mine
 
@@ -111,23 +117,39 @@ def _all(book: AtlasBook, layer: str) -> Iterator[tuple[Named, NDArray[np.float3
     for dictionary in mine:
         if dictionary.scope == "shared":
             yield from _shared(book, dictionary)
-    units: dict[tuple[str, str], tuple[float, Named, NDArray[np.float32]]] = {}
+    own = [dictionary for dictionary in mine if dictionary.scope != "shared"]
+    most = _where_units_matter_most(book, own)
     for entry in book.atlas.classes:
-        loaded = book.load(entry.id)
-        for dictionary in mine:
-            if dictionary.scope == "shared":
+        loaded = book.atlas.load_class(entry.id)
+        for dictionary in own:
+            shown = [
+                concept
+                for concept in entry.concepts
+                if concept.dictionary == dictionary.id
+                and most.get((dictionary.id, concept.id), entry.id) == entry.id
+            ]
+            if not shown:
                 continue
             rows = np.asarray(loaded.array(f"{dictionary.id}/dictionary"), dtype=np.float32)
-            for concept in book.info(entry.id).of_dictionary(dictionary.id):
-                named = Named(entry.id, concept.id, dictionary.id)
-                if dictionary.basis != "units":
-                    yield named, rows[concept.index]
-                    continue
-                key = (dictionary.id, concept.id)
-                if key not in units or units[key][0] < concept.importance:
-                    units[key] = concept.importance, named, rows[concept.index]
-    for _, named, row in units.values():
-        yield named, row
+            for concept in shown:
+                row = concept.index  # atlases of earlier versions say it in the class's file alone
+                place = loaded.info.concept(concept.id).index if row is None else row
+                yield Named(entry.id, concept.id, dictionary.id), rows[place]
+
+
+def _where_units_matter_most(
+    book: AtlasBook, dictionaries: Sequence[DictionaryInfo]
+) -> dict[tuple[str, str], int]:
+    """For each single unit, by dictionary and id, the class in which it is most important."""
+    names = {dictionary.id for dictionary in dictionaries if dictionary.basis == "units"}
+    best: dict[tuple[str, str], tuple[float, int]] = {}
+    for entry in book.atlas.classes:
+        for concept in entry.concepts:
+            key = (concept.dictionary, concept.id)
+            least = best[key][0] if key in best else -np.inf
+            if concept.dictionary in names and concept.importance > least:
+                best[key] = (concept.importance, entry.id)
+    return {key: class_id for key, (_, class_id) in best.items()}
 
 
 def _shared(

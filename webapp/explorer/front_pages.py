@@ -6,7 +6,7 @@ import json
 
 from lens_core.atlas import ClassEntry
 
-from .book import AtlasBook, plain, synonyms, title
+from .book import AtlasBook, method_name, plain, synonyms, title
 from .concept_views import concept_view
 from .links import Links, class_path
 from .pages import ClassesPage, ClassTile, HomePage, Picture, WallItem
@@ -31,6 +31,7 @@ def home_page(book: AtlasBook, links: Links) -> HomePage:
         curated_cover=book.cover(entry, links),
         curated=tuple(concept_view(book, entry, concept, links) for concept in concepts),
         featured=tuple(_tile(book, e, links, best=True) for e in featured_classes(book)),
+        methods=tuple(method_name(method) for method in book.header.methods),
         maps=shared_maps(book, links),
     )
 

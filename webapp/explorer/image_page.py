@@ -26,6 +26,8 @@ from .pages import Picture
 N_ROWS = 10
 """Concepts with a row of their own in the waterfall."""
 N_MAPS = 5
+LEAST = 0.005
+"""Parts of the logit below read as 0.00 and are added up in one row."""
 STATIC_PAGES = 4000
 """Pages of images in a static site, over all classes; a server has one for each."""
 EXACT = "closed form"
@@ -210,7 +212,7 @@ def image_page(
         zero=zero,
         unseen=chosen.scope == "shared",
         exact=found.bias is not None,
-        shown=tuple(s for s in steps if s.row is not None and s.value > 0)[:N_MAPS],
+        shown=tuple(s for s in steps if s.row is not None and s.value >= LEAST)[:N_MAPS],
         maps=links.data(maps_path(class_id, chosen.id)) if has_maps else None,
         table=links.data(table_path(class_id, chosen.id, "contributions")),
         attributions=attribution_views(loaded, number, links),
@@ -234,7 +236,7 @@ def _steps(
     values = found.concepts[number]
     by_row: dict[int, ConceptInfo] = {c.index: c for c in info.of_dictionary(chosen.id)}
     ranked = [int(i) for i in np.argsort(-np.abs(values), kind="stable") if int(i) in by_row]
-    own = [i for i in ranked[:N_ROWS] if values[i] != 0]
+    own = [i for i in ranked[:N_ROWS] if abs(values[i]) >= LEAST]
     steps = [
         Step(
             label=book.label(by_row[i], info.id),

@@ -13,20 +13,21 @@ from weakref import WeakKeyDictionary
 
 import pandas as pd
 
-from lens_core.atlas import ConceptInfo, DictionaryInfo
+from lens_core.atlas import DictionaryInfo, SharedConcept
 
-from .book import AtlasBook, title, unit_word
+from .book import AtlasBook, dictionary_of, plain, title, unit_word
 from .compare_links import like_address, like_table_path
 from .concept_views import concept_view, css_color
 from .directions import Directions, Named, Near
 from .links import Links, concept_path
 from .pages import ConceptView, Picture
-from .texts import decimals
+from .texts import decimals, percent
 
 N_NEAR = 30
 N_STATIC = 12
 """Concepts listed for each in a site of files."""
 _CLASSES_AT_ONCE = 32
+_CONCEPTS_AT_ONCE = 256
 _KEPT: WeakKeyDictionary[AtlasBook, dict[str, Directions]] = WeakKeyDictionary()
 
 
@@ -46,11 +47,13 @@ class NearView:
 
 @dataclass(frozen=True)
 class LikePage:
-    """What is like one concept."""
+    """What is like one concept; `about` says how much that one counts."""
 
-    class_title: str
-    class_link: str
-    concept: ConceptView
+    name: str
+    link: str
+    css: str
+    picture: Picture | None
+    about: str
     unit_word: str
     layer: str
     near: tuple[NearView, ...]
@@ -59,25 +62,37 @@ class LikePage:
     table: str
 
 
-def like_page(book: AtlasBook, class_id: int, concept_id: str, links: Links) -> LikePage:
-    """Everything on the page.
+def like_page(book: AtlasBook, class_id: int | None, concept_id: str, links: Links) -> LikePage:
+    """Everything on the page of a concept of a class, or of all classes.
 
     Raises
     ------
     LensError
-        If the atlas has no such class.
+        If the atlas has no such class, or each class has its own concepts.
     KeyError
         If the class has no such concept.
     """
-    entry = book.atlas.entry(class_id)
-    concept, dictionary = _asked(book, class_id, concept_id)
+    dictionary = _dictionary(book, class_id, concept_id)
     stored = directions_of(book, dictionary.layer)
     near = stored.nearest_of([(class_id, concept_id)], N_NEAR)[0]
-    view = concept_view(book, entry, concept, links)
+    if class_id is None:
+        shared = _shared(book, concept_id)
+        of_all = _of_all(book, Named(None, concept_id, dictionary.id), 0.0, "", links)
+        name, link, css, picture = of_all.name.lower(), of_all.link, of_all.css, of_all.picture
+        about = f"which {percent(shared.firing_rate, 1)} of all crops have"
+    else:
+        entry = book.atlas.entry(class_id)
+        concept = book.info(class_id).concept(concept_id)
+        view = concept_view(book, entry, concept, links)
+        name, link = f"{view.label.lower()} of {title(entry.name)}", view.link
+        css, picture = view.css, view.picture
+        about = f"which makes up {percent(concept.importance)} of that class's logit"
     return LikePage(
-        class_title=title(entry.name),
-        class_link=view.link,
-        concept=view,
+        name=name,
+        link=link,
+        css=css,
+        picture=picture,
+        about=about,
         unit_word=unit_word(dictionary),
         layer=dictionary.layer,
         near=tuple(near_view(book, one.named, one.cosine, links) for one in near),
@@ -87,9 +102,9 @@ def like_page(book: AtlasBook, class_id: int, concept_id: str, links: Links) -> 
     )
 
 
-def like_table(book: AtlasBook, class_id: int, concept_id: str) -> pd.DataFrame:
+def like_table(book: AtlasBook, class_id: int | None, concept_id: str) -> pd.DataFrame:
     """All concepts of the layer by how alike they are, closest first; raises as `like_page`."""
-    _, dictionary = _asked(book, class_id, concept_id)
+    dictionary = _dictionary(book, class_id, concept_id)
     stored = directions_of(book, dictionary.layer)
     return near_table(stored.nearest_of([(class_id, concept_id)], len(stored.names))[0])
 
@@ -121,19 +136,23 @@ def near_view(
     if named.class_id is None:
         return _of_all(book, named, value, text, links)
     entry = book.atlas.entry(named.class_id)
-    concept = book.info(named.class_id).concept(named.concept_id)
-    view = concept_view(book, entry, concept, links)
-    root = book.root_of(named.dictionary)
-    where = title(entry.name)
-    if root.basis == "units":
+    concept = book.brief(named.class_id, named.concept_id)
+    if concept is None:
+        raise KeyError(named.concept_id)
+    label, where = book.label(concept, entry.id), title(entry.name)
+    alt = f"{label} of {plain(entry.name)}"
+    if book.root_of(named.dictionary).basis == "units":
         where = f"most for {where}"
+    other = None if concept.dictionary == book.main.id else concept.dictionary
     return NearView(
-        name=view.label,
+        name=label,
         where=where,
         css=css_color(concept),
-        link=view.link,
-        like=like_address(links, named.class_id, named.concept_id),
-        picture=view.picture,
+        link=links.concept(entry.id, concept.id, other),
+        like=like_address(links, entry.id, concept.id),
+        picture=Picture(links.file(f"{entry.dir}/{concept.picture}"), alt)
+        if concept.picture
+        else None,
         value=value,
         text=text,
     )
@@ -156,34 +175,58 @@ def like_data(book: AtlasBook, links: Links) -> Iterator[tuple[int, bytes]]:
             stored = directions_of(book, dictionary.layer)
             near = stored.nearest_of([(i, concept.id) for i, concept in asked], N_STATIC)
             for (class_id, concept), those in zip(asked, near, strict=True):
-                found[class_id].append(_record(book, class_id, concept, those, views, links))
+                entry = book.atlas.entry(class_id)
+                own = concept_view(book, entry, concept, links)
+                record = _record(concept.id, own, title(entry.name), those, views)
+                found[class_id].append(record)
         for class_id, records in found.items():
-            content = {"concepts": records}
-            yield class_id, json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+            yield class_id, _json(records)
 
 
-def _asked(book: AtlasBook, class_id: int, concept_id: str) -> tuple[ConceptInfo, DictionaryInfo]:
+def shared_like_data(book: AtlasBook, links: Links) -> Iterator[tuple[str, bytes]]:
+    """The same for each concept that all classes share, one by one."""
+    views = _all_views(book, links)
+    for dictionary in book.atlas.dictionaries:
+        if dictionary.scope != "shared":
+            continue
+        stored = directions_of(book, dictionary.layer)
+        ids = [concept.id for concept in book.shared(dictionary.id).info.concepts]
+        for start in range(0, len(ids), _CONCEPTS_AT_ONCE):
+            some = ids[start : start + _CONCEPTS_AT_ONCE]
+            near = stored.nearest_of([(None, one) for one in some], N_STATIC)
+            for concept_id, those in zip(some, near, strict=True):
+                own = views[None, concept_id]
+                yield concept_id, _json([_record(concept_id, own, "", those, views)])
+
+
+def _dictionary(book: AtlasBook, class_id: int | None, concept_id: str) -> DictionaryInfo:
+    """The dictionary of a concept that is there."""
+    if class_id is None:
+        _shared(book, concept_id)
+        return book.atlas.dictionary(dictionary_of(concept_id))
     concept = book.info(book.atlas.entry(class_id).id).concept(concept_id)
-    return concept, book.atlas.dictionary(concept.dictionary)
+    return book.atlas.dictionary(concept.dictionary)
+
+
+def _shared(book: AtlasBook, concept_id: str) -> SharedConcept:
+    name = book.atlas.dictionary(dictionary_of(concept_id)).id
+    for concept in book.shared(name).info.concepts:
+        if concept.id == concept_id:
+            return concept
+    raise KeyError(concept_id)
 
 
 def _of_all(book: AtlasBook, named: Named, value: float, text: str, links: Links) -> NearView:
     """A row of a dictionary that all classes share."""
-    shared = book.shared(named.dictionary).info
-    concept = next(one for one in shared.concepts if one.id == named.concept_id)
+    concept = _shared(book, named.concept_id)
     label = book.label(concept)
     file = concept.visualization or (concept.crops[0].picture if concept.crops else None)
-    shows = [
-        share.class_id
-        for share in concept.classes
-        if any(c.id == concept.id for c in book.atlas.entry(share.class_id).concepts)
-    ]
     return NearView(
         name=label,
         where="of all classes",
         css="c0",
         link=links.page(concept_path(concept.id)),
-        like=like_address(links, shows[0], concept.id) if shows else None,
+        like=like_address(links, None, concept.id),
         picture=Picture(links.file(file), f"{label} of all classes") if file else None,
         value=value,
         text=text,
@@ -207,22 +250,20 @@ def _all_views(book: AtlasBook, links: Links) -> dict[tuple[int | None, str], Ne
 
 
 def _record(
-    book: AtlasBook,
-    class_id: int,
-    concept: ConceptInfo,
+    concept_id: str,
+    own: NearView | ConceptView,
+    where: str,
     near: Sequence[Near],
     views: Mapping[tuple[int | None, str], NearView],
-    links: Links,
 ) -> dict[str, object]:
-    entry = book.atlas.entry(class_id)
-    view = concept_view(book, entry, concept, links)
+    """A concept with what is like it; `where` is the class that it is of, if it is of one."""
     return {
-        "id": concept.id,
-        "name": view.label,
-        "where": title(entry.name),
-        "css": view.css,
-        "link": view.link,
-        "picture": view.picture.address if view.picture else "",
+        "id": concept_id,
+        "name": own.name if isinstance(own, NearView) else own.label,
+        "where": where,
+        "css": own.css,
+        "link": own.link,
+        "picture": own.picture.address if own.picture else "",
         "near": [
             {
                 "name": one.name,
@@ -237,3 +278,8 @@ def _record(
             for one in (views[each.named.class_id, each.named.concept_id],)
         ],
     }
+
+
+def _json(records: list[dict[str, object]]) -> bytes:
+    content = {"concepts": records}
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()

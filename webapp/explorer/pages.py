@@ -185,6 +185,23 @@ class CloseClass:
 
 
 @dataclass(frozen=True)
+class SampleView:
+    """An image that stands for others of its class, and the concept that counts most in it.
+
+    ``row`` is that concept's place in the class's maps; `link` is the image's own page, if it has
+    one.
+    """
+
+    number: int
+    picture: Picture
+    link: str | None
+    css: str
+    row: int
+    label: str
+    share: float
+
+
+@dataclass(frozen=True)
 class ClassPage:
     """Everything on a class page."""
 
@@ -219,6 +236,7 @@ class ClassPage:
     fit: FitView | None
     trust: TrustView | None
     closest: tuple[CloseClass, ...]
+    samples: tuple[SampleView, ...]
     previous: tuple[str, str] | None
     following: tuple[str, str] | None
     tables: dict[str, str]
@@ -311,6 +329,8 @@ class SharedConceptPage:
     images: tuple[StrongImage, ...]
     maps: str
     map: str
+    like: str
+    study: str | None
     previous: tuple[str, str] | None
     following: tuple[str, str] | None
 
@@ -326,6 +346,7 @@ class HomePage:
     curated_cover: Picture | None
     curated: tuple[ConceptView, ...]
     featured: tuple[ClassTile, ...]
+    methods: tuple[str, ...]
     maps: SharedMaps | None = None
 
 
@@ -352,4 +373,5 @@ class AtlasHeader:
     methods: tuple[str, ...]
     input_px: int
     unit_word: str
+    contributors: tuple[str, ...]
     citation: str

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from lens_core.atlas import ClassEntry
 
-from .alike import N_SUGGESTED, alike_pairs, compared_pairs
+from .alike import N_SUGGESTED, alike_pairs, compared_pairs, has_every_pair
 from .book import AtlasBook, title, unit_word
-from .compare_links import like_address, pair_address, pair_table_path
+from .compare_links import ANY_PAIR, like_address, pair_address, pair_table_path
 from .concept_views import concept_view
 from .links import Links, class_path
 from .pages import ConceptView, DictionaryTab, Picture
@@ -22,7 +22,10 @@ N_BARS = 12
 
 @dataclass(frozen=True)
 class SideView:
-    """A concept of one of the two classes; the bar is in percent of half the figure's width."""
+    """A concept of one of the two classes.
+
+    The bar is in percent of half the figure's width, above 0 where it speaks for the first class.
+    """
 
     class_title: str
     concept: ConceptView
@@ -83,7 +86,10 @@ class PairTile:
 
 @dataclass(frozen=True)
 class ChoosePage:
-    """Where two classes are chosen; `message` says what could not be found."""
+    """Where two classes are chosen; `message` says what could not be found.
+
+    `any_pair` is the page of a static site that puts together what has no page of its own.
+    """
 
     first: str
     second: str
@@ -91,6 +97,7 @@ class ChoosePage:
     pairs: tuple[PairTile, ...]
     n_pairs: int
     n_classes: int
+    any_pair: str | None
     against: str
     like: str
 
@@ -102,11 +109,12 @@ def pair_page(
     pair = compare_classes(book, class_id, other_id, dictionary)
     entries = book.atlas.entry(class_id), book.atlas.entry(other_id)
     other = None if pair.dictionary.id == book.main.id else pair.dictionary.id
-    largest = max((abs(one.separation or 0.0) for one in (*pair.first, *pair.second)), default=0.0)
-    first = [_side(book, entries[0], one, largest, links) for one in pair.first]
-    second = [_side(book, entries[1], one, largest, links) for one in pair.second]
+    ends = (pair.first, 1.0), (pair.second, -1.0)
+    largest = max((abs(_tells(one, sign)) for end, sign in ends for one in end), default=0.0)
+    first = [_side(book, entries[0], one, 1.0, largest, links) for one in pair.first]
+    second = [_side(book, entries[1], one, -1.0, largest, links) for one in pair.second]
     return PairPage(
-        ends=(_end(book, entries[0], links), _end(book, entries[1], links)),
+        ends=(end_view(book, entries[0], links), end_view(book, entries[1], links)),
         unit_word=unit_word(pair.dictionary),
         layer=pair.dictionary.layer,
         shared_dictionary=pair.dictionary.scope == "shared",
@@ -139,6 +147,7 @@ def choose_page(
         pairs=tuple(_tile(book, a, b, links) for a, b in pairs),
         n_pairs=len(pairs),
         n_classes=len(book.atlas.classes),
+        any_pair=ANY_PAIR if links.is_static and not has_every_pair(book) else None,
         against=links.page("against"),
         like=links.page("like"),
     )
@@ -175,10 +184,20 @@ def _named(book: AtlasBook, query: str) -> str:
     return query
 
 
+def _tells(one: PairConcept, sign: float) -> float:
+    """How much a concept tells the classes apart, above 0 for the first of them.
+
+    What it adds to the lead of one logit over the other; where that is not known, where it points.
+    """
+    if one.margin is not None:
+        return sign * one.margin
+    return one.separation or 0.0
+
+
 def _side(
-    book: AtlasBook, entry: ClassEntry, one: PairConcept, largest: float, links: Links
+    book: AtlasBook, entry: ClassEntry, one: PairConcept, sign: float, largest: float, links: Links
 ) -> SideView:
-    share = (one.separation or 0.0) / largest if largest else 0.0
+    share = _tells(one, sign) / largest if largest else 0.0
     return SideView(
         class_title=title(entry.name),
         concept=concept_view(book, entry, one.concept, links),
@@ -195,17 +214,12 @@ def _bars(pair: ClassPair, first: list[SideView], second: list[SideView]) -> tup
     both = first + second
     if pair.dictionary.scope == "shared":  # one direction, however many classes show it
         both = list({side.concept.id: side for side in reversed(both)}.values())
-    strongest = sorted(both, key=_weight, reverse=True)[:N_BARS]
-    return tuple(sorted(strongest, key=lambda side: -(side.found.separation or 0.0)))
+    strongest = sorted(both, key=lambda side: abs(side.bar), reverse=True)[:N_BARS]
+    return tuple(sorted(strongest, key=lambda side: -side.bar))
 
 
-def _weight(side: SideView) -> float:
-    """How much a concept tells the classes apart: by what it adds, else by where it points."""
-    found = side.found
-    return abs(found.separation or 0.0 if found.margin is None else found.margin)
-
-
-def _end(book: AtlasBook, entry: ClassEntry, links: Links) -> EndView:
+def end_view(book: AtlasBook, entry: ClassEntry, links: Links) -> EndView:
+    """One of two classes."""
     return EndView(
         id=entry.id,
         title=title(entry.name),

@@ -81,7 +81,7 @@ def compare_classes(
     loaded = [book.load(each) for each in ids]
     concepts = [one.info.of_dictionary(chosen.id) for one in loaded]
     rows = [directions(one, chosen.id, mine) for one, mine in zip(loaded, concepts, strict=True)]
-    planes = [_hyperplane(one, chosen.id) for one in loaded]
+    planes = [hyperplane(one, chosen.id) for one in loaded]
     sides = [
         _side(
             loaded[side], chosen, concepts[side], rows[side],
@@ -90,7 +90,7 @@ def compare_classes(
         for side in (0, 1)
     ]  # fmt: skip
     if chosen.scope == "shared":
-        importances = _shared_importances(book, chosen.id)
+        importances = shared_importances(book, chosen.id)
         sides = [
             [_with_elsewhere(one, importances, ids[1 - side]) for one in sides[side]]
             for side in (0, 1)
@@ -166,7 +166,8 @@ def _side(
     ]
 
 
-def _hyperplane(loaded: AtlasClass, dictionary: str) -> Floats | None:
+def hyperplane(loaded: AtlasClass, dictionary: str) -> Floats | None:
+    """The class's hyperplane (d,) at the dictionary's layer; None where the atlas holds none."""
     try:
         return np.asarray(loaded.array(f"{dictionary}/hyperplane"), dtype=np.float64)
     except KeyError:
@@ -185,7 +186,8 @@ def _to_plane(
     ]
 
 
-def _shared_importances(book: AtlasBook, dictionary: str) -> dict[int, NDArray[np.generic]]:
+def shared_importances(book: AtlasBook, dictionary: str) -> dict[int, NDArray[np.generic]]:
+    """Importances (r,) of a shared dictionary's rows by class."""
     shared = book.shared(dictionary)
     table = shared.array("importances")
     return {place.class_id: table[row] for row, place in enumerate(shared.info.classes)}

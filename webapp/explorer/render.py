@@ -117,6 +117,12 @@ def page(template: str, book: AtlasBook, place: Links, **values: object) -> str:
     return _render(template, book, place, **values)
 
 
+def part(template: str, macro: str, *values: object) -> str:
+    """A piece of a page, made by one of the templates' macros."""
+    made = getattr(_environment().get_template(template).module, macro)(*values)
+    return str(made)
+
+
 def _render(template: str, book: AtlasBook, place: Links, **values: object) -> str:
     return _environment().get_template(template).render(atlas=book.header, links=place, **values)
 

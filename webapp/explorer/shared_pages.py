@@ -5,6 +5,7 @@ from __future__ import annotations
 from lens_core.atlas import DictionaryInfo, SharedConcept
 
 from .book import AtlasBook, dictionary_of, method_name, plain, title, unit_word
+from .compare_links import like_address
 from .concept_views import class_shares
 from .links import HOME, Links, class_path, concept_maps_path, concept_path, map_path
 from .maps import pack_shared
@@ -47,6 +48,8 @@ def concept_page(book: AtlasBook, concept_id: str, links: Links) -> SharedConcep
         images=_strongest(book, concept, dictionary, links),
         maps=links.data(concept_maps_path(concept.id)),
         map=links.page(map_path(dictionary.id) if dictionary.id in other_maps(book) else HOME),
+        like=like_address(links, None, concept.id),
+        study=_study(book, concept, links),
         previous=_neighbour(book, info.concepts, place - 1, links),
         following=_neighbour(book, info.concepts, place + 1, links),
     )
@@ -82,6 +85,20 @@ def _place(concepts: tuple[SharedConcept, ...], concept_id: str) -> int:
         if concept.id == concept_id:
             return place
     raise KeyError(concept_id)
+
+
+def _study(book: AtlasBook, concept: SharedConcept, links: Links) -> str | None:
+    """Where a study of the concept is made: of the class that it counts most for and that shows it.
+
+    None where no console is, or no class shows it.
+    """
+    if not links.study:
+        return None
+    for share in concept.classes:
+        shown = book.atlas.entry(share.class_id).concepts
+        if any(one.id == concept.id for one in shown):
+            return links.make_study(class_id=share.class_id, concept=concept.id)
+    return None
 
 
 def _neighbour(

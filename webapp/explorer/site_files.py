@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
 from . import attributions, bias, links, maps, render, shared_pages, tables
+from .any_pair import class_files
 from .book import AtlasBook
 from .compare_site import comparison_files
 from .example_page import has_example
@@ -97,6 +98,7 @@ def _class(book: AtlasBook, class_id: int, place: Place) -> Iterator[File]:
         for number in loaded.info.attributed:
             overlay = attributions.attribution_overlay(loaded, info.method, number)
             yield links.attribution_path(class_id, info.method, number), overlay
+    yield from class_files(book, class_id, place)
     if loaded.info.attributions:
         text = tables.attributions_csv(book, class_id)
         yield links.attribution_table_path(class_id), text.encode()

@@ -130,7 +130,7 @@ function show(
       await image.decode().catch(() => undefined);
       if (image.getAttribute("src") !== address) return;
       drawWhere(canvas, maps, place, concept.index, conceptColor(concept.css));
-      canvas.hidden = preview.classList.contains("without-where");
+      canvas.hidden = false;
     })
     .catch(() => undefined); // the picture alone is still right
 }

@@ -3,6 +3,7 @@
 import { highlight } from "./cluster";
 import type { ClassData } from "./data";
 import { conceptColor, drawWhere, loadMaps, type Box } from "./maps";
+import { remember, remembered } from "./state";
 
 export function startConcepts(data: ClassData): (concept: string) => void {
   const panels = new Map<string, HTMLElement>();
@@ -104,10 +105,15 @@ function startWhere(panel: HTMLElement, data: ClassData, concept: string): void 
   button.textContent = "Show where";
   button.setAttribute("aria-pressed", "false");
   const all = (): boolean => button.getAttribute("aria-pressed") === "true";
+  const turn = (on: boolean): void => {
+    button.setAttribute("aria-pressed", String(on));
+    crops.forEach(on ? show : hide);
+  };
   button.addEventListener("click", () => {
-    button.setAttribute("aria-pressed", String(!all()));
-    crops.forEach(all() ? show : hide);
+    turn(!all());
+    remember("where", all() ? concept : null);
   });
+  if (remembered("where") === concept) turn(true);
   for (const crop of crops) {
     crop.addEventListener("pointerenter", () => show(crop));
     crop.addEventListener("pointerleave", () => {

@@ -1,13 +1,16 @@
 // Entry of the explorer's pages. They are readable without it; this adds what answers a pointer.
 
+import { startAnyPair } from "./anypair";
 import { startChoose } from "./choose";
 import { startAtlasMaps } from "./atlasmap";
 import { startCluster } from "./cluster";
 import { startConcepts } from "./concepts";
 import { readClassData } from "./data";
+import { startCopy } from "./copy";
 import { startDownloads } from "./download";
 import { startCropPage, startDrop } from "./drop";
 import { startLike } from "./like";
+import { startPeek } from "./peek";
 import { startScatters } from "./scatter";
 import { filterList, startRandom, startSearch } from "./search";
 import { startImageMaps, startStrongImages } from "./shared";
@@ -38,4 +41,7 @@ startDownloads();
 startDrop();
 startCropPage();
 startLike();
+startAnyPair();
+startPeek();
+startCopy();
 startTables();

@@ -15,11 +15,12 @@ interface Searched extends Omit<Near, "like" | "text"> {
   near: Near[];
 }
 
-/** ``#310/concepts-3`` */
-export function askedConcept(hash: string): { classId: number; concept: string } | null {
-  const found = /^#(\d+)\/(.+)$/.exec(hash);
+/** ``#310/concepts-3``, or ``#all/concepts-3`` for what all classes share: its id and its file. */
+export function askedConcept(hash: string): { file: string; concept: string } | null {
+  const found = /^#(\d+|all)\/([^/]+)$/.exec(hash);
   if (!found) return null;
-  return { classId: Number(found[1]), concept: decodeURIComponent(found[2]!) };
+  const [, of = "", name = ""] = found;
+  return { file: of === "all" ? `all/${name}.json` : `${of}.json`, concept: decodeURIComponent(name) };
 }
 
 export function startLike(): void {
@@ -36,13 +37,13 @@ async function showAsked(section: HTMLElement): Promise<void> {
   const list = section.querySelector<HTMLElement>("[data-like-list]");
   if (!asked || !title || !list) return;
   const { like, version } = section.dataset;
-  const response = await fetch(`${like}${asked.classId}.json?v=${version}`);
+  const response = await fetch(`${like}${asked.file}?v=${version}`);
   const { concepts } = (await response.json()) as { concepts: Searched[] };
   const record = concepts.find((one) => one.id === asked.concept);
   if (!record) return;
   const own = document.createElement("a");
   own.href = record.link;
-  own.textContent = `${record.name.toLowerCase()} of ${record.where}`;
+  own.textContent = record.name.toLowerCase() + (record.where ? ` of ${record.where}` : "");
   title.replaceChildren("Everything like ", own);
   const grid = document.createElement("ol");
   grid.className = "near";

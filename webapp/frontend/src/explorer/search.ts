@@ -1,5 +1,6 @@
 // The search box as a combobox: a list of classes opens as one types; arrows choose, Enter goes.
 
+import { askedVersus, chosenPair } from "./choose";
 import { searchClasses, type Found } from "./rank";
 import { classAddress, loadClasses, type Site } from "./site";
 
@@ -154,6 +155,11 @@ export async function filterList(site: Site): Promise<void> {
   const query = new URLSearchParams(location.search).get("q")?.trim();
   if (!list || !query || !site.suffix) return;
   const classes = await loadClasses(site);
+  const pair = askedVersus(query);
+  if (pair && typeof chosenPair(classes, pair) !== "string") {
+    location.replace(`${site.root}compare${site.suffix}?${new URLSearchParams({ a: pair[0], b: pair[1] })}`);
+    return;
+  }
   const tiles = [...list.querySelectorAll<HTMLAnchorElement>("a.tile")];
   const byAddress = new Map(tiles.map((tile) => [tile.href, tile]));
   const found = searchClasses(classes, query, classes.length);

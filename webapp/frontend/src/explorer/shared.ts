@@ -2,17 +2,16 @@
 
 import { conceptColor, drawWhere, loadMaps } from "./maps";
 
-/** On the page of one image: where each of its concepts is. */
+/** Where the concepts of one image are, or one concept of each of several. */
 export function startImageMaps(): void {
   const list = document.querySelector<HTMLElement>("[data-image-maps]");
   const address = list?.dataset["imageMaps"];
   if (!list || !address) return;
-  const image = Number(list.dataset["image"]);
   loadMaps(address)
     .then((maps) => {
       list.querySelectorAll<HTMLCanvasElement>("canvas").forEach((canvas) => {
-        const { row, css = "c-none" } = canvas.dataset;
-        drawWhere(canvas, maps, image, Number(row), conceptColor(css));
+        const { row, css = "c-none", image = list.dataset["image"] } = canvas.dataset;
+        drawWhere(canvas, maps, Number(image), Number(row), conceptColor(css));
         canvas.hidden = false;
       });
     })

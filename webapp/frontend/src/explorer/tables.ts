@@ -9,8 +9,9 @@ import { tool } from "./tools";
 export function startTables(): void {
   document.querySelectorAll<HTMLTableElement>("table.numbers").forEach(sortable);
   document
-    .querySelectorAll<HTMLTableElement>("table.bars, table.waterfall, table.numbers")
+    .querySelectorAll<HTMLTableElement>("table.bars, table.waterfall, table.numbers, table.apart")
     .forEach(savable);
+  document.querySelectorAll<HTMLElement>("figure.share").forEach(savableShares);
 }
 
 /** Heads become buttons; `?sort=SECTION:COLUMN:desc`. Rows under the line stay where they are. */
@@ -57,29 +58,46 @@ export function number(text: string): number {
   return /^-?\d*\.?\d+$/.test(plain) ? Number(plain) : NaN;
 }
 
-function savable(table: HTMLTableElement): void {
-  const bars = readBars(table);
-  const bar = document.createElement("div");
-  bar.className = "figure-save";
+export function savable(table: HTMLTableElement): void {
+  const bar = saveBar();
   const title = titleOf(table);
-  const name = title.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
-  if (bars.length > 1) {
-    const chart = (): SVGSVGElement => barChart(title, axisOf(table), readBars(table), colors(table));
-    const text = (): string => new XMLSerializer().serializeToString(chart());
-    tool(bar, "SVG", "Save the figure as SVG", () => {
-      save(new Blob([text()], { type: "image/svg+xml" }), `${name}.svg`);
-    });
-    tool(bar, "PNG", "Save the figure as PNG", () => {
-      const { width, height } = chart().viewBox.baseVal;
-      void raster(text(), width, height).then((picture) => save(picture, `${name}.png`));
-    });
-  }
+  if (readBars(table).length > 1) charts(bar, title, axisOf(table), () => readBars(table), table);
   // The server's own file is more exact.
-  const better = table.matches(".numbers") && table.closest("section")?.querySelector("a[download]");
+  const better = table.matches(".numbers, .apart") && table.closest("section")?.querySelector("a[download], [data-any-save]");
   if (!better) tool(bar, "CSV", "Save the table as CSV", () => {
-    save(new Blob([csv(table)], { type: "text/csv" }), `${name}.csv`);
+    save(new Blob([csv(table)], { type: "text/csv" }), `${fileName(title)}.csv`);
   });
   if (bar.childElementCount) (table.closest(".scroll") ?? table).after(bar);
+}
+
+/** The bar of shares, as a figure with a line for each piece. */
+function savableShares(figure: HTMLElement): void {
+  const bar = saveBar();
+  const title = `${document.title.split(" – ")[0]}, shares of the logit`;
+  charts(bar, title, "share of the logit, %", () => readShares(figure), figure);
+  figure.append(bar);
+}
+
+function saveBar(): HTMLDivElement {
+  const bar = document.createElement("div");
+  bar.className = "figure-save";
+  return bar;
+}
+
+function fileName(title: string): string {
+  return title.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
+}
+
+function charts(bar: HTMLElement, title: string, axis: string, read: () => Bar[], place: HTMLElement): void {
+  const chart = (): SVGSVGElement => barChart(title, axis, read(), colors(place));
+  const text = (): string => new XMLSerializer().serializeToString(chart());
+  tool(bar, "SVG", "Save the figure as SVG", () => {
+    save(new Blob([text()], { type: "image/svg+xml" }), `${fileName(title)}.svg`);
+  });
+  tool(bar, "PNG", "Save the figure as PNG", () => {
+    const { width, height } = chart().viewBox.baseVal;
+    void raster(text(), width, height).then((picture) => save(picture, `${fileName(title)}.png`));
+  });
 }
 
 /** What the table shows, as text with commas; cells that only draw are left out. */
@@ -106,8 +124,27 @@ export function field(text: string): string {
   return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
+function readShares(figure: HTMLElement): Bar[] {
+  return [...figure.querySelectorAll<SVGRectElement>(".share-piece")].map((piece) => {
+    const [label = "", text = ""] = (piece.querySelector("title")?.textContent ?? "").split(/: (?=[^:]*$)/);
+    return { label, value: number(text), text, color: getComputedStyle(piece).fill, from: 0 };
+  });
+}
+
+/** What tells two classes apart: to the left what speaks for the first. */
+function readApart(table: HTMLTableElement): Bar[] {
+  return [...(table.tBodies[0]?.rows ?? [])].map((row) => {
+    const mark = row.querySelector<SVGRectElement>(".apart-bar rect");
+    const size = number(row.querySelector("td.number")?.textContent?.trim() ?? "");
+    const value = Number(mark?.getAttribute("x")) < 50 ? -size : size;
+    const label = [...row.querySelectorAll(".apart-name .soft, .apart-concept")].map((part) => part.textContent?.trim()).join(", ");
+    return { label, value, text: value.toFixed(2).replace("-", "\u2212"), color: mark ? getComputedStyle(mark).fill : "#888", from: 0 };
+  });
+}
+
 function readBars(table: HTMLTableElement): Bar[] {
   if (table.matches(".numbers")) return [];
+  if (table.matches(".apart")) return readApart(table);
   const read = (row: HTMLTableRowElement): Omit<Bar, "from"> => {
     const text = row.querySelector("td.number")?.textContent?.trim() ?? "";
     const mark = row.querySelector(".bar-fill, .fall-bar, .fall-total");
@@ -132,6 +169,7 @@ function titleOf(table: HTMLTableElement): string {
 
 function axisOf(table: HTMLTableElement): string {
   if (table.matches(".waterfall")) return "of the logit";
+  if (table.matches(".apart")) return table.tHead?.textContent?.includes("Lead") ? "lead over the other class, the first to the left" : "cosine with the difference, the first to the left";
   return table.matches(".shares") ? "share of the logit, %" : "cosine";
 }
 
