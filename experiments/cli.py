@@ -29,7 +29,17 @@ STUDY = click.argument("study", type=click.Path(path_type=Path))
     type=click.Path(path_type=Path),
     help="Atlas to draw stimuli from; may repeat.",
 )
-@click.option("--stimuli", type=click.Path(path_type=Path), help="Table of trials (CSV) instead.")
+@click.option(
+    "--stimuli",
+    type=click.Path(path_type=Path),
+    help="Instead: a table of trials (CSV), or a folder with pictures and trials.csv.",
+)
+@click.option(
+    "--explanations",
+    type=click.Path(path_type=Path),
+    help="Pictures of the atlas's concepts or photographs by any method: a table (CSV) with item "
+    "or image, method, file; or a folder with a folder for each method.",
+)
 @click.option("--generator", help="Stimulus generator instead: leaves (for intruder).")
 @click.option("--name", help="Name in addresses and data, [a-z0-9-]; default: the folder's.")
 @click.option("--title", help="Title for people; default: the name.")
@@ -62,6 +72,7 @@ def new(
     out: Path,
     atlases: tuple[Path, ...],
     stimuli: Path | None,
+    explanations: Path | None,
     generator: str | None,
     name: str | None,
     title: str | None,
@@ -93,12 +104,18 @@ def new(
         title=title or name,
         atlases=atlases,
         table=stimuli,
+        explanations=explanations,
         seed=seed,
         design=dict(parse_setting(setting) for setting in settings),
         force=force,
         selection=selection,
     )
     task = get_paradigm(paradigm)
+    if explanations is not None and not task.takes_explanations:
+        raise LensError(
+            f"{paradigm} shows crops alone and takes no --explanations; bring your own pictures "
+            "with --stimuli"
+        )
     if generator is None:
         study = task.build(request, terminal.track)
     else:

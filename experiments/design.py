@@ -51,6 +51,7 @@ class Source(Strict):
     atlases: tuple[AtlasSource, ...] = ()
     selected: Selected | None = None
     table_sha256: str | None = None
+    explanations_sha256: str | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -134,7 +135,12 @@ class Session(Strict):
     confidence_scale: Literal["steps", "percent"] = Field(
         default="steps", description="percent: a slider from 0 to 100 instead of steps"
     )
+    confidence_with_answer: bool = Field(
+        default=False, description="steps under each of two options, so that one press says both"
+    )
     running_score: bool = True
+    remark: str = Field(default="", description="question for free text; empty: not asked")
+    remark_after: Literal["block", "last_block"] = "block"
     full_screen: bool = True
     min_viewport_px: tuple[int, int] = (940, 600)
     allow_phones: bool = False
@@ -207,6 +213,18 @@ class Design(Strict):
     assignment: Literal["between", "within"] = "between"
     n_blocks: int = Field(default=1, ge=1)
     break_s: int = Field(default=0, ge=0, description="shortest break between blocks")
+
+
+class PictureDesign(Design):
+    """A design whose stimuli are pictures.
+
+    Attributes
+    ----------
+    stimulus_px, webp_quality : of every picture.
+    """
+
+    stimulus_px: int = Field(default=160, ge=16, le=2048)
+    webp_quality: int = Field(default=88, ge=1, le=100)
 
 
 class StudyConfig(Strict):

@@ -12,8 +12,8 @@ from typing import Literal, get_args
 Kind = Literal["string", "integer", "number", "time", "json"]
 """What a cell holds. ``time`` is ISO-8601 UTC text; ``json`` is JSON text; empty means missing."""
 
-Phase = Literal["practice", "training", "test", "catch"]
-PHASES: tuple[Phase, ...] = ("practice", "training", "test", "catch")
+Phase = Literal["practice", "training", "test", "catch", "remark"]
+PHASES: tuple[Phase, ...] = ("practice", "training", "test", "catch", "remark")
 
 Status = Literal[
     "arrived",
@@ -169,6 +169,9 @@ PARADIGM_COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("agent", "string", "Who drew: people, or the name of a machine."),
         Column("category", "string", "What was to be drawn."),
         Column("drawing", "string", "The drawing that is asked about."),
+    ),
+    "click_maps": (
+        Column("clicks", "json", "Places marked, [x, y] as shares of the picture's width, height."),
     ),
     "odd_one_out": (
         Column("rule", "string", "Rule that all pictures but one obey."),

@@ -97,7 +97,7 @@ class ScheduledTrial:
 
 
 def draw_schedule(study: Study, condition: str, seed: int) -> tuple[ScheduledTrial, ...]:
-    """Practice (first attempt) and all blocks of one participant.
+    """Practice (first attempt), all blocks of one participant, and remarks if they are asked for.
 
     Parameters
     ----------
@@ -113,7 +113,9 @@ def draw_schedule(study: Study, condition: str, seed: int) -> tuple[ScheduledTri
     if condition not in study.cells:
         known = ", ".join(study.cells)
         raise LensError(f"study {study.name} has no condition {condition!r}; it has {known}")
-    return study.task.schedule(study, condition, seed)
+    from experiments.remarks import with_remarks
+
+    return with_remarks(study.task.schedule(study, condition, seed), study.config.session)
 
 
 def draw_practice(

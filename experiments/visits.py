@@ -98,7 +98,7 @@ class Visit:
 
     def answer(self, trial: ScheduledTrial) -> Given:
         """Look at a trial and answer it; its row is kept."""
-        task, session = self.study.task, self.study.config.session
+        task, session = self.study.asking(trial), self.study.config.session
         seen = self.person.answer(task.percept(trial, self.study))
         raw = task.raw_response(trial, seen.choice, seen.confidence)
         scored = task.score(trial, raw)

@@ -86,7 +86,8 @@ def shown_in(study: Study, row: Scheduled) -> list[str]:
         found.append(stimulus)
         return ""
 
-    study.task.public(ScheduledTrial.from_dict(row.body), note)
+    trial = ScheduledTrial.from_dict(row.body)
+    study.asking(trial).public(trial, note)
     return found
 
 

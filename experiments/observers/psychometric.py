@@ -7,13 +7,15 @@ A psychometric observer of a forced choice with gap ``g`` between the strongest 
 
 guess rate γ (one over the number of answers unless given), lapse rate λ, slope β, threshold α
 (Wichmann & Hill 2001, eq. 1, with a logistic function), participant and item drawn from normal
-distributions with the given SDs (logits).
+distributions with the given SDs (logits). Where the pictures say as much for several answers, which
+of these passes for the strongest is drawn: anew each time for options, and once for each item for
+words, because people who look at one thing think of the same words.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,7 +35,10 @@ from lens_core.atlas import LensError
 
 @dataclass(frozen=True)
 class Psychometric:
-    """See the module. ``effects`` are planted, in logits, by condition."""
+    """See the module. ``effects`` are planted, in logits, by condition.
+
+    ``word_sd`` is how much words differ in how well they suit an item, where nothing else says so.
+    """
 
     guess: float | None = None
     lapse: float = 0.02
@@ -41,6 +46,7 @@ class Psychometric:
     slope: float = 0.8
     participant_sd: float = 0.5
     item_sd: float = 0.4
+    word_sd: float = 2.0
     effects: Mapping[str, float] = field(default_factory=dict)
     timing: Timing = field(default_factory=Timing)
 
@@ -88,9 +94,12 @@ class PsychometricPerson(Person):
         if n_options < 2:  # nothing to choose: only looked at
             confidence = confidence_step(float(rng.random()), percept.confidence_steps)
             return Answer(0, confidence, kind.timing.rt_ms(self._rt_ms, rng))
-        order = np.argsort(percept.strengths)
+        strengths = self._strengths(percept)
+        order = np.argsort(strengths)
         best = int(order[-1])
-        gap = percept.strengths[best] - percept.strengths[int(order[-2])]
+        gap = strengths[best] - strengths[int(order[-2])]
+        if gap == 0:
+            best = int(rng.choice(np.flatnonzero(np.equal(strengths, strengths[best]))))
         item = kind.item_sd * generator(self._seed, "item", percept.item).standard_normal()
         logit = kind.logit(gap, percept.condition) + self.skill + item
         probability = kind.probability(logit, n_options)
@@ -110,6 +119,12 @@ class PsychometricPerson(Person):
             confidence=confidence_step(sureness, percept.confidence_steps),
             rt_ms=kind.timing.rt_ms(self._rt_ms * slower, rng),
         )
+
+    def _strengths(self, percept: Percept) -> Sequence[float]:
+        if percept.asks not in ("text", "vocabulary") or any(percept.strengths):
+            return percept.strengths
+        drawn = generator(self._seed, "words", percept.item).standard_normal(len(percept.strengths))
+        return [self.kind.word_sd * float(value) for value in drawn]
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ class Ask:
     words : of a vocabulary; for free text what simulated observers may write, never shown.
     own_words : whether other words than the vocabulary's may be typed.
     hint : what stands in an empty text field.
+    optional : whether a text may be left empty.
     min_view_ms : shortest time before one may go on.
     button : what going on is called.
     """
@@ -42,6 +43,7 @@ class Ask:
     words: tuple[str, ...] = ()
     own_words: bool = True
     hint: str = ""
+    optional: bool = False
     min_view_ms: int = 0
     button: str = "Next"
 
@@ -50,7 +52,7 @@ class Ask:
         fields: dict[Asked, tuple[str, ...]] = {
             "choice": (),
             "rating": ("points", "low", "high"),
-            "text": ("hint",),
+            "text": ("hint", "optional"),
             "vocabulary": ("words", "own_words", "hint"),
             "continue": ("min_view_ms", "button"),
         }
@@ -106,7 +108,7 @@ class Ask:
                 raise LensError(f"{where}: rating must be 1 to {self.points}, not {value!r}")
             return str(value)
         text = " ".join(value.split()) if isinstance(value, str) else ""
-        if not text or len(text) > MAX_CHARS:
+        if len(text) > MAX_CHARS or not (text or self.optional):
             raise LensError(f"{where}: text must have 1 to {MAX_CHARS} characters")
         if self.kind == "vocabulary" and not self.own_words and text not in self.words:
             raise LensError(f"{where}: {text!r} is not in the vocabulary")
@@ -122,13 +124,16 @@ class Ask:
         return cls(**{**content, "words": tuple(content["words"])})
 
 
-def public_confidence(session: Session) -> dict[str, Any] | None:
+def public_confidence(session: Session, n_options: int) -> dict[str, Any] | None:
     """How confidence is asked for; none if it is not."""
     if session.confidence_steps == 0:
         return None
     if session.confidence_scale == "percent":
         return {"kind": "percent"}
-    return {"kind": "steps", "steps": session.confidence_steps}
+    told = {"kind": "steps", "steps": session.confidence_steps}
+    return told | (
+        {"with_answer": True} if session.confidence_with_answer and n_options == 2 else {}
+    )
 
 
 def confidence_answers(told: Mapping[str, Any] | None) -> int:

@@ -24,6 +24,9 @@ Asked = Literal["choice", "rating", "text", "vocabulary", "continue"]
 OptionOrder = Literal["trial", "participant", "fixed"]
 """A new order of the options each trial, one for all trials of a participant, or always the same"""
 
+TRIALS = "trials.csv"
+"""What a table of trials is called in a folder of stimuli."""
+
 UrlOf = Callable[[str], str]
 """Stimulus id to the address that the browser is given."""
 
@@ -91,39 +94,8 @@ class AskedTrial:
     n_options: int
 
 
-class Paradigm(ABC):
-    """One human task, from its stimuli to the columns that its analysis needs.
-
-    Methods get everything through their arguments; a paradigm has no state.
-    """
-
-    name: ClassVar[str]
-    title: ClassVar[str]
-    config_model: ClassVar[type[StudyConfig]]
-    option_order: ClassVar[OptionOrder] = "trial"
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        """The paradigm's own trial columns."""
-        return PARADIGM_COLUMNS[self.name]
-
-    @abstractmethod
-    def build(self, request: BuildRequest, track: Track = no_track) -> Study:
-        """Write a study folder: configuration, pool of trials, key, universe, stimuli."""
-
-    @abstractmethod
-    def stimuli_of(self, template: Mapping[str, Any]) -> list[str]:
-        """Stimuli that a row of the pool of trials shows."""
-
-    @abstractmethod
-    def schedule(self, study: Study, cell: str, seed: int) -> tuple[ScheduledTrial, ...]:
-        """All trials of one participant; practice (first attempt) comes first."""
-
-    @abstractmethod
-    def practice(
-        self, study: Study, cell: str, seed: int, *, attempt: int, first_index: int
-    ) -> tuple[ScheduledTrial, ...]:
-        """One attempt at practice."""
+class Asking(ABC):
+    """How scheduled trials are shown, answered and judged."""
 
     @abstractmethod
     def public(self, trial: ScheduledTrial, url_of: UrlOf) -> dict[str, Any]:
@@ -149,6 +121,43 @@ class Paradigm(ABC):
     def percept(self, trial: ScheduledTrial, study: Study) -> Percept:
         """What the pictures of a trial carry, for simulated observers."""
 
+
+class Paradigm(Asking):
+    """One human task, from its stimuli to the columns that its analysis needs.
+
+    Methods get everything through their arguments; a paradigm has no state.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    config_model: ClassVar[type[StudyConfig]]
+    option_order: ClassVar[OptionOrder] = "trial"
+    takes_explanations: ClassVar[bool] = False
+    """Whether pictures that an atlas does not hold can be brought, see :mod:`.brought`."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The paradigm's own trial columns."""
+        return PARADIGM_COLUMNS[self.name]
+
+    @abstractmethod
+    def build(self, request: BuildRequest, track: Track = no_track) -> Study:
+        """Write a study folder: configuration, pool of trials, key, universe, stimuli."""
+
+    @abstractmethod
+    def stimuli_of(self, template: Mapping[str, Any]) -> list[str]:
+        """Stimuli that a row of the pool of trials shows."""
+
+    @abstractmethod
+    def schedule(self, study: Study, cell: str, seed: int) -> tuple[ScheduledTrial, ...]:
+        """All trials of one participant; practice (first attempt) comes first."""
+
+    @abstractmethod
+    def practice(
+        self, study: Study, cell: str, seed: int, *, attempt: int, first_index: int
+    ) -> tuple[ScheduledTrial, ...]:
+        """One attempt at practice."""
+
     @abstractmethod
     def asked(self, study: Study, condition: str) -> tuple[AskedTrial, ...]:
         """The test trials that a condition's participants may meet; none without a right answer."""
@@ -167,7 +176,8 @@ class BuildRequest:
     out : study folder to write.
     name, title : of the study; the name goes into addresses and file names.
     atlases : atlas folders to draw stimuli from.
-    table : table of trials instead of atlases.
+    table : table of trials instead of atlases, or a folder that has it as ``trials.csv``.
+    explanations : table or folder of pictures of the atlases' concepts and photographs.
     seed : of everything that is drawn.
     design : fields of the paradigm's design that differ from its defaults.
     force : replace what is there.
@@ -176,7 +186,7 @@ class BuildRequest:
     Raises
     ------
     LensError
-        If both atlases and a table are given.
+        If both atlases and a table are given, or explanations of no atlas.
     """
 
     out: Path
@@ -184,6 +194,7 @@ class BuildRequest:
     title: str
     atlases: tuple[Path, ...] = ()
     table: Path | None = None
+    explanations: Path | None = None
     seed: int = 0
     design: Mapping[str, Any] = field(default_factory=dict)
     force: bool = False
@@ -192,7 +203,22 @@ class BuildRequest:
     def __post_init__(self) -> None:
         if self.table is not None and self.atlases:
             raise LensError("give either --atlas or --stimuli, not both")
+        if self.table is not None and self.table.is_dir():
+            object.__setattr__(self, "table", self.table / TRIALS)
+        if self.explanations is not None and not self.atlases:
+            raise LensError(
+                "--explanations are of an atlas's concepts or photographs: give --atlas; a table "
+                "of --stimuli names its own pictures"
+            )
 
     def open_atlases(self) -> list[Atlas]:
-        """The atlases, with no more in them than was selected."""
+        """The atlases, with no more in them than was selected.
+
+        Raises
+        ------
+        LensError
+            If none is named, or one cannot be opened.
+        """
+        if not self.atlases:
+            raise LensError("a study needs stimuli: give --atlas ATLAS or --stimuli TABLE.csv")
         return [open_selected(path, self.selection, self.seed) for path in self.atlases]

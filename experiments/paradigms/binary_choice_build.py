@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.design import Condition, Session
+from experiments.design import Condition
 from experiments.paradigms import craft_pictures as craft
 from experiments.paradigms.base import BuildRequest
 from experiments.paradigms.binary_choice import BinaryChoiceConfig, BinaryChoiceDesign
 from experiments.paradigms.choice_template import ChoiceTemplate, Option
-from experiments.paradigms.craft_pictures import Item, Pictures
+from experiments.paradigms.craft_pictures import Item
 from experiments.paradigms.craft_texts import BINARY_CHOICE
-from experiments.paradigms.files import design_from, make_config, plan_for, write_study
+from experiments.paradigms.files import design_from, plan_for, write_study
 from experiments.paradigms.tables import (
     conditions_in,
     files_in,
@@ -49,10 +49,6 @@ def choice_from_atlas(request: BuildRequest, track: Track = no_track) -> Study:
     LensError
         If a design field is wrong, no atlas has sub-concepts, or the target is not free.
     """
-    if not request.atlases:
-        raise LensError(
-            "a binary_choice study needs stimuli: give --atlas ATLAS or --stimuli TABLE.csv"
-        )
     design = design_from(request, BinaryChoiceDesign)
     atlases = request.open_atlases()
     items = craft.read_items(
@@ -88,31 +84,15 @@ def choice_from_atlas(request: BuildRequest, track: Track = no_track) -> Study:
         design = design.model_copy(update={"n_crops": n_crops})
     if len(able) < len(pairs):
         kept = {part.universe.item for part, _ in able}
-        names = ", ".join(p.universe.item for p, _ in pairs if p.universe.item not in kept)
-        notes.append(f"left out for want of different photographs: {names}")
-    pictures = Pictures(StimulusNames(request.seed))
-    templates, key = _pool(able, design, pictures, request.seed)
-    config = make_config(
-        request,
-        BinaryChoiceConfig,
-        design,
-        craft.atlas_source(atlases, notes),
-        [CONDITION],
-        BINARY_CHOICE,
-        plan_for([CONDITION]),
-    )
-    config = _without_feedback(config)
+        left = ", ".join(p.universe.item for p, _ in pairs if p.universe.item not in kept)
+        notes.append(f"left out for want of different photographs: {left}")
+    names = StimulusNames(request.seed)
+    templates, key = _pool(able, design, names, request.seed)
     return write_study(
-        request,
-        config,
-        [template.row() for template in templates],
-        key,
-        pictures.names,
-        craft.universe_table(items, pictures),
-        size_px=design.stimulus_px,
-        quality=design.webp_quality,
-        track=track,
-    )
+        request, BinaryChoiceConfig, design, craft.atlas_source(atlases, notes), [CONDITION],
+        BINARY_CHOICE, plan_for([CONDITION]), templates, key, names,
+        craft.universe_table(items, names), track,
+    )  # fmt: skip
 
 
 def _key(item: Item) -> tuple[str, int, str]:
@@ -148,14 +128,14 @@ def _room(part: Item, whole: Item, n_crops: int) -> bool:
 def _pool(
     pairs: Sequence[tuple[Item, Item]],
     design: BinaryChoiceDesign,
-    pictures: Pictures,
+    names: StimulusNames,
     seed: int,
 ) -> tuple[list[ChoiceTemplate], dict[str, str]]:
     made: list[ChoiceTemplate] = []
     key: dict[str, str] = {}
 
     def add(pair: tuple[Item, Item], use: Phase, rng: np.random.Generator) -> None:
-        found = _draw(f"t{len(made):05d}", pair, use, design, pictures, rng)
+        found = _draw(f"t{len(made):05d}", pair, use, design, names, rng)
         if found is not None:
             made.append(found[0])
             key[found[0].template] = found[1]
@@ -178,7 +158,7 @@ def _draw(
     pair: tuple[Item, Item],
     use: Phase,
     design: BinaryChoiceDesign,
-    pictures: Pictures,
+    names: StimulusNames,
     rng: np.random.Generator,
 ) -> tuple[ChoiceTemplate, str] | None:
     """A trial; none if the photographs are too few for it."""
@@ -200,13 +180,13 @@ def _draw(
     groups = [
         Option(
             letters[0],
-            tuple(pictures.stimulus(part, candidate) for candidate in of_part),
+            tuple(craft.stimulus(names, part, candidate) for candidate in of_part),
             evidence=part.z(query),
             seen=seen,
         ),
         Option(
             letters[1],
-            tuple(pictures.stimulus(whole, candidate) for candidate in of_whole),
+            tuple(craft.stimulus(names, whole, candidate) for candidate in of_whole),
             evidence=whole.z(query),
         ),
     ]
@@ -217,19 +197,13 @@ def _draw(
         use=use,
         item=part.universe.item,
         options=tuple(sorted(groups, key=lambda option: option.name)),
-        query=pictures.stimulus(part, query, copy),
+        query=craft.stimulus(names, part, query, copy),
         source_image=craft.source_of(part, query),
         sources=tuple(craft.source_of(part, candidate) for candidate in shown),
         columns=part.columns()
         | {"task": TASK, "evidence_gap": groups[0].evidence - groups[1].evidence},
     )
     return template, letters[0]
-
-
-def _without_feedback(config: BinaryChoiceConfig) -> BinaryChoiceConfig:
-    """People are asked what they prefer; telling them what is right would teach them."""
-    session: Session = config.session.model_copy(update={"feedback": False, "running_score": False})
-    return config.model_copy(update={"session": session})
 
 
 def choice_from_table(request: BuildRequest, table: Path, track: Track = no_track) -> Study:
@@ -253,26 +227,12 @@ def choice_from_table(request: BuildRequest, table: Path, track: Track = no_trac
     rng = generator(request.seed, "letters")
     made = [_from_row(f"t{number:05d}", row, table, names, rng) for number, row in enumerate(rows)]
     conditions = conditions_in(rows)
-    config = make_config(
-        request,
-        BinaryChoiceConfig,
-        design,
-        table_source(table),
-        conditions,
-        BINARY_CHOICE,
-        plan_for(conditions),
-    )
     return write_study(
-        request,
-        _without_feedback(config),
-        [template.row() for template, _ in made],
-        {template.template: right for template, right in made},
-        names,
-        table_universe(table, names),
-        size_px=design.stimulus_px,
-        quality=design.webp_quality,
-        track=track,
-    )
+        request, BinaryChoiceConfig, design, table_source(table), conditions, BINARY_CHOICE,
+        plan_for(conditions), [template for template, _ in made],
+        {template.template: right for template, right in made}, names,
+        table_universe(table, names), track,
+    )  # fmt: skip
 
 
 def _from_row(

@@ -3,7 +3,8 @@
 A trial has panels of pictures, a picture that is asked about, and answers (pictures, groups of
 pictures, words, a scale, a text). A paradigm is then a configuration, a function that builds its
 templates, and whatever it wants otherwise: the order of trials (:meth:`ChoiceTask.blocks`), what is
-asked for (:meth:`ChoiceTask.ask`), columns that depend on the answer (:meth:`ChoiceTask.answered`).
+asked for (:meth:`ChoiceTask.ask`), columns that depend on the answer
+(:meth:`~experiments.paradigms.choice_trials.ChoiceTrials.answered`).
 """
 
 from __future__ import annotations
@@ -14,46 +15,36 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from experiments.design import Design
-from experiments.paradigms.asking import (
-    Ask,
-    confidence_answers,
-    public_confidence,
-    read_confidence,
-)
-from experiments.paradigms.base import AskedTrial, Paradigm, Percept, Scored, UrlOf
+from experiments.design import PictureDesign
+from experiments.paradigms.asking import Ask, confidence_answers, public_confidence
+from experiments.paradigms.base import AskedTrial, Paradigm, Percept
 from experiments.paradigms.choice_template import ChoiceTemplate, choice_pool
+from experiments.paradigms.choice_trials import ChoiceTrials
 from experiments.paradigms.ordering import Block, Placed, placed, plain_blocks
 from experiments.schedule import ScheduledTrial, generator, shuffled
-from lens_core.atlas import LensError
 
 if TYPE_CHECKING:
     from experiments.audit import Finding
     from experiments.study import Study
 
-KIND = "choice"
 
-
-class ChoiceDesign(Design):
+class ChoiceDesign(PictureDesign):
     """Fields that all paradigms of this kind have.
 
     Attributes
     ----------
     n_trials, n_catch : of one participant; a condition within people gets its share.
     n_practice : trials of practice, repeated until all are right.
-    stimulus_px, webp_quality : of every picture.
     question : above every trial that has none of its own.
     """
 
     n_trials: int = Field(default=12, ge=1)
     n_catch: int = Field(default=1, ge=0)
     n_practice: int = Field(default=2, ge=0)
-    stimulus_px: int = Field(default=160, ge=16, le=2048)
-    webp_quality: int = Field(default=88, ge=1, le=100)
     question: str = "Which one fits?"
 
 
-class ChoiceTask(Paradigm):
+class ChoiceTask(ChoiceTrials, Paradigm):
     """See the module."""
 
     def ask(self, study: Study, template: ChoiceTemplate) -> Ask:
@@ -71,10 +62,6 @@ class ChoiceTask(Paradigm):
             n_catch=design.n_catch,
             n_blocks=design.n_blocks,
         )
-
-    def answered(self, trial: ScheduledTrial, response: str) -> Mapping[str, Any]:
-        """Columns that depend on the answer."""
-        return {}
 
     def explanation(self, template: ChoiceTemplate, place: int | None) -> str:
         """What feedback adds once the answer is saved; ``place`` is where the right one stood."""
@@ -174,7 +161,9 @@ class ChoiceTask(Paradigm):
                 "labels": [option.label for option in order],
                 "answers": answers,
                 "ask": ask.to_dict(),
-                "confidence": None if ask.kind == "continue" else public_confidence(settings),
+                "confidence": None
+                if ask.kind == "continue"
+                else public_confidence(settings, len(order)),
                 "start_delay_ms": settings.start_delay_ms,
                 # Practice is repeated until it is right, so it says what is.
                 "feedback": bool(correct) and (settings.feedback or each.phase == "practice"),
@@ -186,64 +175,6 @@ class ChoiceTask(Paradigm):
     def columns_of(self, template: ChoiceTemplate, order: Sequence[str]) -> Mapping[str, Any]:
         """Columns that depend on the order of the options, given by their names."""
         return {}
-
-    def public(self, trial: ScheduledTrial, url_of: UrlOf) -> dict[str, Any]:
-        display = trial.display
-
-        def pictures(slot: str) -> list[str]:
-            return [url_of(stimulus) for stimulus in trial.stimuli.get(slot, ())]
-
-        query = pictures("query")
-        return {
-            "index": trial.index,
-            # A catch trial must look like any other, so its phase is not told.
-            "phase": "test" if trial.phase == "catch" else trial.phase,
-            "block": trial.block,
-            "attempt": trial.attempt,
-            "session": trial.session,
-            "kind": KIND,
-            "question": display["question"],
-            "panels": [
-                {"label": p["label"], "folded": p["folded"], "pictures": pictures(p["slot"])}
-                for p in display["panels"]
-            ],
-            "query": {"picture": query[0] if query else "", "caption": display["caption"]},
-            "options": [
-                {"label": label, "pictures": pictures(f"option-{place}")}
-                for place, label in enumerate(display["labels"])
-            ],
-            "response": Ask.from_dict(display["ask"]).public(),
-            "confidence": display["confidence"],
-            "start_delay_ms": display["start_delay_ms"],
-            "feedback_ms": display["feedback_ms"],
-        }
-
-    def score(self, trial: ScheduledTrial, raw: Mapping[str, Any]) -> Scored:
-        where = f"trial {trial.index}"
-        ask = Ask.from_dict(trial.display["ask"])
-        unknown = sorted(set(raw) - {ask.field, "confidence"} | ({""} & set(raw)))
-        if unknown:
-            raise LensError(f"{where}: a response has no field {unknown[0]!r}")
-        response = ask.response(raw, trial.display["answers"], where)
-        return Scored(
-            response=response,
-            correct=self.is_right(trial, response),
-            confidence=read_confidence(raw, trial.display["confidence"], where),
-            columns=self.answered(trial, response),
-        )
-
-    def is_right(self, trial: ScheduledTrial, response: str) -> bool | None:
-        """Whether the answer is the right one; none where no answer is."""
-        return response == trial.correct_response if trial.correct_response else None
-
-    def raw_response(
-        self, trial: ScheduledTrial, choice: int, confidence: int | None
-    ) -> dict[str, Any]:
-        raw = Ask.from_dict(trial.display["ask"]).raw(choice)
-        told = trial.display["confidence"]
-        if confidence is not None and told is not None:
-            raw["confidence"] = confidence - 1 if told["kind"] == "percent" else confidence
-        return raw
 
     def percept(self, trial: ScheduledTrial, study: Study) -> Percept:
         template = choice_pool(study).by_name[trial.display["template"]]

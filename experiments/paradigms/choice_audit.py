@@ -74,9 +74,6 @@ def _enough(study: Study, condition: str, pool: ChoicePool) -> list[Finding]:
     share = len(study.conditions) if study.cells == ("within",) else 1
     per_condition = getattr(design, "n_trials", 0) / share
     findings = []
-    if per_condition > len(tests):
-        text = f"{condition}: {per_condition:g} trials a person from a pool of {len(tests)}"
-        findings.append(Finding("warning", "repeated trials", text))
     n_items = len({template.item for template in tests})
     if per_condition < n_items:
         text = f"{condition}: {per_condition:g} trials a person for {n_items} items"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -128,6 +128,11 @@ class ChoiceTemplate:
 
 def _with_tuple(content: dict[str, Any]) -> dict[str, Any]:
     return content | {"stimuli": tuple(content["stimuli"])}
+
+
+def unscored(templates: Iterable[ChoiceTemplate]) -> dict[str, str]:
+    """The key of trials that have no right answer."""
+    return dict.fromkeys((template.template for template in templates), "")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from experiments.candidates import Universe, View, draw_side, read_universes
 from experiments.design import AtlasSource, Source
+from experiments.paradigms.brought import NOTHING, Brought
+from experiments.paradigms.universe_table import candidates_table
 from experiments.selection import selected_of
 from experiments.stimuli import Cut, StimulusNames
 from lens_core.atlas import Atlas, LensError, Track
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Level = Literal["concept", "subconcept"]
-MIN_CROPS = 3
-"""Fewer crops of a concept show nothing that they have in common."""
 
 
 @dataclass(frozen=True)
@@ -128,20 +128,10 @@ def draw_crops(
     return drawn if len(drawn) == n else None
 
 
-@dataclass
-class Pictures:
-    """Names stimuli, and remembers which crops were drawn for which item."""
-
-    names: StimulusNames
-    drawn: dict[tuple[str, int], str] = field(default_factory=dict)
-
-    def stimulus(self, item: Item, candidate: int, copy: int = 0) -> str:
-        """The stimulus of a crop; copies have names of their own."""
-        picture = item.universe.pool.pictures[candidate]
-        name = self.names.name(Cut(picture.file, picture.box, copy))
-        if copy == 0:
-            self.drawn[item.universe.item, candidate] = name
-        return name
+def stimulus(names: StimulusNames, item: Item, candidate: int, copy: int = 0) -> str:
+    """The stimulus of a crop; copies have names of their own."""
+    picture = item.universe.pool.pictures[candidate]
+    return names.name(Cut(picture.file, picture.box, copy))
 
 
 def source_of(item: Item, candidate: int) -> str:
@@ -149,37 +139,19 @@ def source_of(item: Item, candidate: int) -> str:
     return item.universe.pool.pictures[candidate].source
 
 
-def atlas_source(atlases: Sequence[Atlas], notes: Sequence[str]) -> Source:
+def atlas_source(
+    atlases: Sequence[Atlas], notes: Sequence[str], explained: Brought = NOTHING
+) -> Source:
     """What the study says of where its stimuli come from."""
-    told = tuple(AtlasSource(hash=atlas.hash, title=atlas.title) for atlas in atlases)
-    return Source(kind="atlas", atlases=told, selected=selected_of(atlases), notes=tuple(notes))
+    return Source(
+        kind="atlas",
+        atlases=tuple(AtlasSource(hash=atlas.hash, title=atlas.title) for atlas in atlases),
+        selected=selected_of(atlases),
+        explanations_sha256=explained.sha256 or None,
+        notes=tuple(notes),
+    )
 
 
-def universe_table(items: Sequence[Item], pictures: Pictures) -> pd.DataFrame:
+def universe_table(items: Sequence[Item], names: StimulusNames) -> pd.DataFrame:
     """Every candidate of every item, and the stimulus that it became, if any."""
-    import pandas as pd
-
-    tables = []
-    for item in items:
-        universe = item.universe
-        stratum = np.full(len(universe.values), "", dtype=object)
-        stratum[item.own], stratum[item.others] = "strong", "weak"
-        shown = universe.pool.pictures
-        stimuli = [pictures.drawn.get((universe.item, n), "") for n in range(len(shown))]
-        columns = {
-            "condition": item.level,
-            "item": universe.item,
-            "atlas_hash": universe.pool.atlas_hash,
-            "source_image": [picture.source for picture in shown],
-            "crop": [picture.crop for picture in shown],
-            "value": universe.values,
-            "quantile": universe.quantiles,
-            "stratum": stratum,
-            "stimulus": stimuli,
-        }
-        columns |= {
-            name: [picture.box[place] for picture in shown]
-            for place, name in enumerate(("x0", "y0", "x1", "y1"))
-        }
-        tables.append(pd.DataFrame(columns))
-    return pd.concat(tables, ignore_index=True)
+    return candidates_table(((i.level, i.universe, i.own, i.others) for i in items), names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from experiments.design import Consent, Exclusion, Instruction, QuizQuestion
+from experiments.design import Consent, Exclusion, Instruction, QuizQuestion, Session
 from experiments.paradigms.files import Defaults
 
 EXCLUSIONS = (
@@ -52,6 +52,7 @@ INTRUDER = Defaults(
         ABOUT,
         Instruction(
             title="What to do",
+            picture="find-intruder",
             markdown=(
                 "In each trial you see several pictures. All but **one** belong to the same "
                 "group. Find the one that does not belong, and choose it.\n\n"
@@ -82,6 +83,7 @@ BINARY_CHOICE = Defaults(
         ABOUT,
         Instruction(
             title="What to do",
+            picture="fitting-group",
             markdown=(
                 "In each trial you see one picture above, and two groups of pictures below it. "
                 "Choose the group that the picture fits **better**. Both may fit somewhat.\n\n"
@@ -104,4 +106,6 @@ BINARY_CHOICE = Defaults(
         CONFIDENT,
     ),
     exclusions=EXCLUSIONS,
+    # People are asked what they prefer; telling them what is right would teach them.
+    session=Session(feedback=False, running_score=False),
 )

@@ -16,8 +16,6 @@ from lens_core.saliency import spectral_residual_map
 
 Floats = NDArray[np.float64]
 
-STRONG_PERCENTILE = 99.0
-"""Of a map's sizes: what is drawn at full strength, since gradients have a few extreme places."""
 HEAT = ((24, 18, 82), (124, 24, 120), (214, 62, 78), (250, 148, 52), (252, 236, 120))
 """From nothing to most, ever lighter, so that the order is seen without colours, too."""
 AGAINST = ((24, 18, 82), (20, 92, 168), (64, 172, 224), (196, 236, 252))
@@ -35,14 +33,17 @@ def photograph(picture: Image.Image, px: int) -> Floats:
     return np.asarray(large, dtype=np.float64)
 
 
-def heat_overlay(picture: Image.Image, values: Floats, px: int, opacity: float) -> Image.Image:
+def heat_overlay(
+    picture: Image.Image, values: Floats, px: int, opacity: float, percentile: float
+) -> Image.Image:
     """A photograph (px × px) under a map (h, w) of any size; values below 0 speak against.
 
     Parameters
     ----------
     opacity : of the largest values, 0 … 1.
+    percentile : of the map's sizes, what counts as the largest.
     """
-    field = enlarged(scaled(values), px)
+    field = enlarged(scaled(values, percentile), px)
     ground = photograph(picture, px)
     colours = np.where(
         (field < 0)[..., None], _ramp(AGAINST, np.abs(field)), _ramp(HEAT, np.abs(field))
@@ -57,6 +58,7 @@ def concept_overlay(
     colours: Sequence[int],
     px: int,
     opacity: float,
+    percentile: float,
 ) -> Image.Image:
     """A photograph under maps of concepts (h, w), each in a colour of its own.
 
@@ -65,23 +67,25 @@ def concept_overlay(
     colours : one a map, places in :data:`CONCEPTS`; the same concept has one colour everywhere.
     """
     pixels = photograph(picture, px)
-    fields = [enlarged(scaled(np.maximum(one, 0)), px) for one in maps]
+    fields = [enlarged(scaled(np.maximum(one, 0), percentile), px) for one in maps]
     for field, colour in zip(fields, colours, strict=True):
         cover = (opacity * field)[..., None]
         pixels = (1 - cover) * pixels + cover * np.array(CONCEPTS[colour % len(CONCEPTS)])
     return _image(pixels)
 
 
-def control_overlay(picture: Image.Image, px: int, opacity: float) -> Image.Image:
+def control_overlay(
+    picture: Image.Image, px: int, opacity: float, percentile: float
+) -> Image.Image:
     """A photograph under a map of what stands out in it, which says nothing of any model."""
     values = spectral_residual_map(photograph(picture, px) / 255)
-    return heat_overlay(picture, values, px, opacity)
+    return heat_overlay(picture, values, px, opacity, percentile)
 
 
-def scaled(values: Floats) -> Floats:
+def scaled(values: Floats, percentile: float) -> Floats:
     """A map from −1 to 1; its few extreme places count as its strong ones."""
     sizes = np.abs(values)
-    strong = float(np.percentile(sizes, STRONG_PERCENTILE)) or float(sizes.max()) or 1.0
+    strong = float(np.percentile(sizes, percentile)) or float(sizes.max()) or 1.0
     return np.clip(np.asarray(values, np.float64) / strong, -1, 1)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pydantic import ValidationError
 
@@ -16,24 +16,32 @@ from experiments.design import (
     Design,
     Exclusion,
     Instruction,
+    PictureDesign,
     Practice,
     QuizQuestion,
     Session,
     Source,
     StudyConfig,
 )
-from experiments.folders import whole_folder
 from experiments.paradigms.base import BuildRequest
 from experiments.stimuli import StimulusNames, write_stimuli
 from experiments.study import CONFIG, Study, config_toml, first_fault
 from lens_core.atlas import LensError, Track, no_track
 from lens_core.atlas.files import write_atomic
+from lens_core.atlas.folders import whole_folder
 
 if TYPE_CHECKING:
     import pandas as pd
 
 D = TypeVar("D", bound=Design)
-C = TypeVar("C", bound=StudyConfig)
+
+
+class Row(Protocol):
+    """A trial of the pool."""
+
+    def row(self) -> dict[str, Any]:
+        """As a row of a table; what is nested is JSON text."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -62,16 +70,45 @@ def design_from(request: BuildRequest, kind: type[D]) -> D:
         raise LensError(f"design: {first_fault(error)}") from error
 
 
-def make_config(
+def plan_for(conditions: Sequence[Condition], reference: str | None = None) -> AnalysisPlan:
+    """Accuracy of every condition against the reference, or against chance if there is only one.
+
+    ``reference`` is taken if it is a condition, else the first condition is.
+    """
+    names = [condition.name for condition in conditions]
+    if len(names) == 1:
+        return AnalysisPlan(formula="correct ~ 1")
+    return AnalysisPlan(reference=reference if reference in names else names[0])
+
+
+def write_study(
     request: BuildRequest,
-    kind: type[C],
-    design: Design,
+    kind: type[StudyConfig],
+    design: PictureDesign,
     source: Source,
     conditions: Sequence[Condition],
     defaults: Defaults,
     analysis: AnalysisPlan,
-) -> C:
-    """``study.toml`` with the paradigm's texts and criteria, ready to be edited."""
+    templates: Sequence[Row],
+    key: Mapping[str, str],
+    names: StimulusNames,
+    universe: pd.DataFrame,
+    track: Track = no_track,
+) -> Study:
+    """Write all files, whole or not at all, and open the study.
+
+    Parameters
+    ----------
+    kind : of ``study.toml``, which gets the paradigm's texts and criteria, ready to be edited.
+    templates : the pool of trials.
+    key : trial to the name of its right option; empty where none is right.
+    universe : every candidate stimulus, and what became of it.
+
+    Raises
+    ------
+    LensError
+        If the study's name or a condition's is not allowed, or the target is not free.
+    """
     content: Mapping[str, Any] = {
         "name": request.name,
         "title": request.title,
@@ -88,46 +125,18 @@ def make_config(
         "analysis": analysis,
     }
     try:
-        return kind.model_validate(content)
+        config = kind.model_validate(content)
     except ValidationError as error:
         raise LensError(f"study {request.name!r}: {first_fault(error)}") from error
-
-
-def plan_for(conditions: Sequence[Condition], reference: str | None = None) -> AnalysisPlan:
-    """Accuracy of every condition against the reference, or against chance if there is only one.
-
-    ``reference`` is taken if it is a condition, else the first condition is.
-    """
-    names = [condition.name for condition in conditions]
-    if len(names) == 1:
-        return AnalysisPlan(formula="correct ~ 1")
-    return AnalysisPlan(reference=reference if reference in names else names[0])
-
-
-def write_study(
-    request: BuildRequest,
-    config: StudyConfig,
-    rows: Sequence[Mapping[str, Any]],
-    key: Mapping[str, str],
-    names: StimulusNames,
-    universe: pd.DataFrame,
-    *,
-    size_px: int,
-    quality: int,
-    track: Track = no_track,
-) -> Study:
-    """Write all files, whole or not at all, and open the study.
-
-    Parameters
-    ----------
-    rows : of the pool of trials.
-    key : trial to the name of its right option; empty where none is right.
-    universe : every candidate stimulus, and what became of it.
-    size_px, quality : of the pictures.
-    """
     with whole_folder(request.out, what="study", force=request.force) as folder:
-        write_stimuli(folder / "stimuli", names, size_px=size_px, quality=quality, track=track)
-        write_rows(folder / "trials.parquet", rows)
+        write_stimuli(
+            folder / "stimuli",
+            names,
+            size_px=design.stimulus_px,
+            quality=design.webp_quality,
+            track=track,
+        )
+        write_rows(folder / "trials.parquet", [template.row() for template in templates])
         answers = [{"template": name, "correct": correct} for name, correct in key.items()]
         write_rows(folder / "key.parquet", answers)
         universe.to_parquet(folder / "universe.parquet", index=False, compression="zstd")

@@ -28,6 +28,7 @@ class IntruderDesign(ChoiceDesign):
     n_crops : of the item, beside the intruder.
     items_per_class : the most important concepts of each class and dictionary; none for all.
     templates_per_item : different trials drawn for each item.
+    min_photographs : an item with crops of fewer is left out: they show nothing in common.
     strong_quantile : a crop belongs to a concept if it activates it more than this share of crops.
     weak_quantile : an intruder activates the item less than this share of crops.
     intruder_from : another concept of the class (for parts as for wholes), or for parts another
@@ -40,6 +41,7 @@ class IntruderDesign(ChoiceDesign):
     n_crops: int = Field(default=5, ge=2, le=19)
     items_per_class: int | None = Field(default=None, ge=1)
     templates_per_item: int = Field(default=2, ge=1)
+    min_photographs: int = Field(default=3, ge=1)
     strong_quantile: float = Field(default=0.85, gt=0, lt=1)
     weak_quantile: float = Field(default=0.5, gt=0, lt=1)
     intruder_from: Literal["class", "siblings"] = "class"

@@ -16,9 +16,9 @@ from experiments.design import Condition
 from experiments.paradigms import craft_pictures as craft
 from experiments.paradigms.base import BuildRequest
 from experiments.paradigms.choice_template import ChoiceTemplate, Option
-from experiments.paradigms.craft_pictures import Item, Pictures
+from experiments.paradigms.craft_pictures import Item
 from experiments.paradigms.craft_texts import INTRUDER
-from experiments.paradigms.files import design_from, make_config, plan_for, write_study
+from experiments.paradigms.files import design_from, plan_for, write_study
 from experiments.paradigms.intruder import IntruderConfig, IntruderDesign
 from experiments.paradigms.tables import (
     conditions_in,
@@ -48,10 +48,6 @@ def intruder_from_atlas(request: BuildRequest, track: Track = no_track) -> Study
     LensError
         If a design field is wrong, the atlases cannot carry the design, or the target is not free.
     """
-    if not request.atlases:
-        raise LensError(
-            "an intruder study needs stimuli: give --atlas ATLAS or --stimuli TABLE.csv"
-        )
     design = design_from(request, IntruderDesign)
     atlases = request.open_atlases()
     items = craft.read_items(
@@ -64,15 +60,17 @@ def intruder_from_atlas(request: BuildRequest, track: Track = no_track) -> Study
         track=track,
     )
     notes: list[str] = []
-    able = [item for item in items if item.n_photos >= craft.MIN_CROPS]
+    able = [item for item in items if item.n_photos >= design.min_photographs]
     if len(able) < len(items):
-        names = ", ".join(item.universe.item for item in items if item.n_photos < craft.MIN_CROPS)
-        notes.append(f"left out for want of different photographs: {names}")
+        left = ", ".join(
+            item.universe.item for item in items if item.n_photos < design.min_photographs
+        )
+        notes.append(f"left out for want of different photographs: {left}")
     if not able:
         raise LensError(
-            f"no concept has crops of {craft.MIN_CROPS} held-out photographs above the quantile "
-            f"{design.strong_quantile}: build the atlas from more images a class, or lower "
-            "strong_quantile"
+            f"no concept has crops of {design.min_photographs} held-out photographs above the "
+            f"quantile {design.strong_quantile}: build the atlas from more images a class, or "
+            "lower strong_quantile"
         )
     n_crops = min(design.n_crops, *(item.n_photos for item in able))
     if n_crops < design.n_crops:
@@ -81,8 +79,8 @@ def intruder_from_atlas(request: BuildRequest, track: Track = no_track) -> Study
             f"of {n_crops} different held-out photographs"
         )
         design = design.model_copy(update={"n_crops": n_crops})
-    pictures = Pictures(StimulusNames(request.seed))
-    pool = _Pool(able, design, pictures, request.seed)
+    names = StimulusNames(request.seed)
+    pool = _Pool(able, design, names, request.seed)
     levels = [level for level in LABELS if pool.has(level)]
     if not levels:
         raise LensError(
@@ -92,37 +90,22 @@ def intruder_from_atlas(request: BuildRequest, track: Track = no_track) -> Study
     if "subconcept" not in levels:
         notes.append("the atlas has no sub-concepts (lens atlas build --divide), only concepts")
     conditions = [Condition(name=level, label=LABELS[level]) for level in levels]
-    config = make_config(
-        request,
-        IntruderConfig,
-        design,
-        craft.atlas_source(atlases, [*notes, *pool.notes]),
-        conditions,
-        INTRUDER,
-        plan_for(conditions, reference="concept"),
-    )
     templates, key = pool.templates(levels)
     return write_study(
-        request,
-        config,
-        [template.row() for template in templates],
-        key,
-        pictures.names,
-        craft.universe_table(able, pictures),
-        size_px=design.stimulus_px,
-        quality=design.webp_quality,
-        track=track,
-    )
+        request, IntruderConfig, design, craft.atlas_source(atlases, [*notes, *pool.notes]),
+        conditions, INTRUDER, plan_for(conditions, reference="concept"), templates, key,
+        names, craft.universe_table(able, names), track,
+    )  # fmt: skip
 
 
 class _Pool:
     """Draws the trials of all items."""
 
     def __init__(
-        self, items: Sequence[Item], design: IntruderDesign, pictures: Pictures, seed: int
+        self, items: Sequence[Item], design: IntruderDesign, names: StimulusNames, seed: int
     ) -> None:
         self.notes: list[str] = []
-        self._design, self._pictures, self._seed = design, pictures, seed
+        self._design, self._names, self._seed = design, names, seed
         self._strangers = {item.universe.item: _strangers(item, items, design) for item in items}
         without = [i.universe.item for i in items if not self._strangers[i.universe.item]]
         if without:
@@ -187,10 +170,10 @@ class _Pool:
     ) -> tuple[ChoiceTemplate, str]:
         if use == "catch":  # the same picture again and again, and one other
             crops = [crops[-1]] * len(crops)
-        right = self._pictures.stimulus(item, intruder)
+        right = craft.stimulus(self._names, item, intruder)
         options = [Option(right, (right,), evidence=-item.z(intruder))]
         for copy, crop in enumerate(crops):
-            stimulus = self._pictures.stimulus(item, crop, copy + 1 if use == "catch" else 0)
+            stimulus = craft.stimulus(self._names, item, crop, copy + 1 if use == "catch" else 0)
             seen = -1 if use == "catch" else 0
             options.append(Option(stimulus, (stimulus,), evidence=-item.z(crop), seen=seen))
         gap = options[0].evidence - max(option.evidence for option in options[1:])
@@ -278,23 +261,8 @@ def intruder_from_table(request: BuildRequest, table: Path, track: Track = no_tr
         templates.append(template)
         key[template.template] = right
     conditions = conditions_in(rows)
-    config = make_config(
-        request,
-        IntruderConfig,
-        design,
-        table_source(table),
-        conditions,
-        INTRUDER,
-        plan_for(conditions, reference="concept"),
-    )
     return write_study(
-        request,
-        config,
-        [template.row() for template in templates],
-        key,
-        names,
-        table_universe(table, names),
-        size_px=design.stimulus_px,
-        quality=design.webp_quality,
-        track=track,
-    )
+        request, IntruderConfig, design, table_source(table), conditions, INTRUDER,
+        plan_for(conditions, reference="concept"), templates, key, names,
+        table_universe(table, names), track,
+    )  # fmt: skip

@@ -36,6 +36,8 @@ from lens_core.atlas import Track, no_track
 if TYPE_CHECKING:
     from experiments.audit import Finding
 
+BASELINE, CONTROL = "baseline", "control"
+"""Conditions that are no method of explanation."""
 N_AUDITED = 20
 """Participants of each condition whose sessions ``lens study check`` draws."""
 
@@ -55,6 +57,8 @@ class MetaPredictorDesign(ChoiceDesign):
     baseline, control : whether there are these two conditions.
     n_concepts : of one photograph in a picture of ``craft``.
     opacity : of the strongest places of a map.
+    strong_percentile : of a map's sizes, what is drawn at full strength, since gradients have a
+        few extreme places.
     min_view_ms : shortest time that a photograph of training stays.
     images_per_cell : of what the model says × whether it is right, at most.
     require_balance : refuse photographs that cannot balance every session.
@@ -75,6 +79,7 @@ class MetaPredictorDesign(ChoiceDesign):
     control: bool = True
     n_concepts: int = Field(default=3, ge=1, le=7)
     opacity: float = Field(default=0.75, gt=0, le=1)
+    strong_percentile: float = Field(default=99.0, gt=0, le=100)
     min_view_ms: int = Field(default=1500, ge=0)
     images_per_cell: int = Field(default=14, ge=1)
     require_balance: bool = True
@@ -124,6 +129,7 @@ class MetaPredictor(ChoiceTask):
     title: ClassVar[str] = "Predict the model"
     config_model = MetaPredictorConfig
     option_order = "participant"
+    takes_explanations = True
 
     def ask(self, study: Study, template: ChoiceTemplate) -> Ask:
         if template.options:

@@ -9,13 +9,16 @@ was built with ``--select anywhere`` (all that is predicted as the class, from w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from experiments.design import AtlasSource, Source
+from experiments.paradigms.brought import NOTHING, Brought
 from experiments.paradigms.explanations import CONCEPTS, Floats, concept_overlay, heat_overlay
-from experiments.paradigms.meta_predictor import MetaPredictorDesign
+from experiments.paradigms.meta_predictor import BASELINE, CONTROL, MetaPredictorDesign
 from experiments.paradigms.meta_predictor_photographs import Judged, rendered
 from experiments.selection import selected_of
 from experiments.stimuli import Cut, read_picture
@@ -24,13 +27,17 @@ from lens_core.atlas import Atlas, AtlasClass, ClassEntry, DictionaryInfo, LensE
 CRAFT = "craft"
 
 
-def methods_of(atlas: Atlas, design: MetaPredictorDesign) -> dict[str, str]:
-    """Methods that both classes have maps of, with their titles; maps of concepts come last.
+def methods_of(
+    atlas: Atlas, design: MetaPredictorDesign, explained: Brought = NOTHING
+) -> dict[str, str]:
+    """Methods that both classes have maps of, with their titles.
+
+    Maps of concepts follow those of the atlas, and what was brought beside it comes last.
 
     Raises
     ------
     LensError
-        If the design names one that the atlas does not have.
+        If the design names one that is not there, or one was brought that the atlas has, too.
     """
     entries = chosen_classes(atlas, design)
     first, *others = [
@@ -40,11 +47,18 @@ def methods_of(atlas: Atlas, design: MetaPredictorDesign) -> dict[str, str]:
     there = {m: title for m, title in first.items() if all(m in other for other in others)}
     if _dictionary(atlas) is not None:
         there[CRAFT] = "Concepts (CRAFT)"
+    for name in explained.maps:
+        if name in {*there, BASELINE, CONTROL}:
+            raise LensError(
+                f"--explanations: {name!r} is a condition already; call your method otherwise"
+            )
+        there[name] = name
     for name in design.methods:
         if name not in there:
             raise LensError(
                 f"methods: {atlas.store} stores no {name!r} of both classes, only "
-                f"{', '.join(there) or 'none'}; build it with --attributions {name}"
+                f"{', '.join(there) or 'none'}; build it with --attributions {name}, or bring its "
+                "pictures with --explanations"
             )
     return {name: there[name] for name in design.methods or there}
 
@@ -80,6 +94,7 @@ def judged_in(
     atlas: Atlas,
     design: MetaPredictorDesign,
     methods: dict[str, str],
+    explained: Brought,
     folder: Path,
     track: Track,
 ) -> tuple[list[Judged], Source]:
@@ -95,7 +110,7 @@ def judged_in(
     judged: dict[str, Judged] = {}
     for entry in track(entries, "photographs", len(entries)):
         loaded = atlas.load_class(entry.id)
-        draw = _Drawing(atlas, loaded, design, methods, folder)
+        draw = _Drawing(atlas, loaded, design, methods, explained, folder)
         for row in loaded.images.to_dict("records"):
             folder_of = str(row["file"]).rpartition("/")[0]
             truth = by_folder.get(folder_of)
@@ -109,7 +124,7 @@ def judged_in(
                 cut=Cut(loaded.path(str(row["picture"]))),
                 prediction=names[int(row["predicted"])],
                 truth=truth,
-                explained=draw.explained(int(row["image"]), str(row["picture"])) if mine else {},
+                explained=draw.explained(row) if mine else {},
                 # What is certain to the model shows best what it goes by.
                 evidence=1.0 + float(row["probability"]) if mine else 1.0,
                 atlas_hash=atlas.hash,
@@ -118,6 +133,7 @@ def judged_in(
         kind="atlas",
         atlases=(AtlasSource(hash=atlas.hash, title=atlas.title),),
         selected=selected_of([atlas]),
+        explanations_sha256=explained.sha256 or None,
     )
     return list(judged.values()), source
 
@@ -131,13 +147,17 @@ class _Drawing:
         loaded: AtlasClass,
         design: MetaPredictorDesign,
         methods: dict[str, str],
+        explained: Brought,
         folder: Path,
     ) -> None:
         self._loaded, self._design, self._folder = loaded, design, folder
+        self._brought = explained
         self._methods = list(methods)
         self._place = {image: place for place, image in enumerate(loaded.info.attributed)}
         self._maps = {
-            name: loaded.array(f"attributions/{name}/maps") for name in methods if name != CRAFT
+            name: loaded.array(f"attributions/{name}/maps")
+            for name in methods
+            if name != CRAFT and name not in explained.maps
         }
         dictionary = _dictionary(atlas) if CRAFT in methods else None
         self._concepts = loaded.info.of_dictionary(dictionary.id) if dictionary else ()
@@ -145,20 +165,34 @@ class _Drawing:
             self._concept_maps = loaded.array(f"{dictionary.id}/maps")
             self._shares = loaded.array(f"{dictionary.id}/contributions")
 
-    def explained(self, image: int, picture: str) -> dict[str, Cut]:
-        """Method to picture; empty unless all methods have a map of the photograph."""
-        if self._maps and image not in self._place:
+    def explained(self, row: Mapping[str, Any]) -> dict[str, Cut]:
+        """Method to picture; empty unless all methods explain the photograph.
+
+        Parameters
+        ----------
+        row : of the table of photographs.
+        """
+        image, design = int(row["image"]), self._design
+        look = design.stimulus_px, design.opacity, design.strong_percentile
+        brought = {
+            name: self._brought.map_of(name, str(row["file"]))
+            for name in self._methods
+            if name in self._brought.maps
+        }
+        if (self._maps and image not in self._place) or None in brought.values():
             return {}
-        shown, design = read_picture(self._loaded.path(picture)), self._design
+        shown = read_picture(self._loaded.path(str(row["picture"])))
         made = {}
         for name in self._methods:
+            cut = brought.get(name)
+            if cut is not None:
+                made[name] = cut
+                continue
             if name == CRAFT:
-                overlay = concept_overlay(
-                    shown, *self._strongest(image), design.stimulus_px, design.opacity
-                )
+                overlay = concept_overlay(shown, *self._strongest(image), *look)
             else:
                 values = np.asarray(self._maps[name][self._place[image]], dtype=np.float64)
-                overlay = heat_overlay(shown, values, design.stimulus_px, design.opacity)
+                overlay = heat_overlay(shown, values, *look)
             made[name] = rendered(overlay, self._folder, f"{self._loaded.info.id}-{image}-{name}")
         return made
 

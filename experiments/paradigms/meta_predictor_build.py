@@ -15,10 +15,13 @@ import pandas as pd
 
 from experiments.design import AnalysisPlan, Condition, Source
 from experiments.paradigms.base import BuildRequest
+from experiments.paradigms.brought import brought_in
 from experiments.paradigms.choice_template import ChoiceTemplate, Option, Panel
 from experiments.paradigms.explanations import control_overlay
-from experiments.paradigms.files import design_from, make_config, write_study
+from experiments.paradigms.files import design_from, write_study
 from experiments.paradigms.meta_predictor import (
+    BASELINE,
+    CONTROL,
     N_AUDITED,
     MetaPredictorConfig,
     MetaPredictorDesign,
@@ -33,7 +36,8 @@ from experiments.stimuli import Cut, StimulusNames, cut_out, read_picture
 from experiments.study import Study
 from lens_core.atlas import LensError, Track, no_track
 
-BASELINE, CONTROL = "baseline", "control"
+PEOPLE = 30
+"""Of each condition, as published."""
 LABELS = {BASELINE: "No explanation", CONTROL: "Bottom-up control", "craft": "Concepts (CRAFT)"}
 
 
@@ -53,9 +57,10 @@ def from_atlas(request: BuildRequest, track: Track = no_track) -> Study:
             "a meta-predictor study needs stimuli: give one --atlas ATLAS or --stimuli TABLE.csv"
         )
     (atlas,) = request.open_atlases()
+    explained = brought_in(request)
     with tempfile.TemporaryDirectory() as folder:
-        methods = methods_of(atlas, design)
-        judged, source = judged_in(atlas, design, methods, Path(folder), track)
+        methods = methods_of(atlas, design, explained)
+        judged, source = judged_in(atlas, design, methods, explained, Path(folder), track)
         return _study(request, design, judged, list(methods), methods, source, Path(folder), track)
 
 
@@ -107,29 +112,21 @@ def _study(
     scenario = design.scenario or " or ".join(answers)
     for template in templates:
         template.columns["scenario"] = scenario  # type: ignore[index]
-    config = make_config(
-        request,
-        MetaPredictorConfig,
-        design,
-        source,
-        [Condition(name=n, label=labels.get(n) or LABELS.get(n, n)) for n in conditions],
-        defaults(*answers),
-        AnalysisPlan(reference=conditions[0], correction="tukey")
-        if len(conditions) > 1
-        else AnalysisPlan(formula="correct ~ 1"),
-    )
     key = {t.template: t.columns["predicted_class"] if t.options else "" for t in templates}
     return write_study(
-        request,
-        config,
-        [template.row() for template in templates],
-        key,
-        names,
-        _universe(judged, kept, practice),
-        size_px=design.stimulus_px,
-        quality=design.webp_quality,
-        track=track,
-    )
+        request, MetaPredictorConfig, design, source,
+        [Condition(name=n, label=labels.get(n) or LABELS.get(n, n)) for n in conditions],
+        defaults(*answers),
+        _plan(conditions),
+        templates, key, names, _universe(judged, kept, practice), track,
+    )  # fmt: skip
+
+
+def _plan(conditions: Sequence[str]) -> AnalysisPlan:
+    planned = PEOPLE * len(conditions)
+    if len(conditions) == 1:
+        return AnalysisPlan(formula="correct ~ 1", n_participants=planned)
+    return AnalysisPlan(reference=conditions[0], correction="tukey", n_participants=planned)
 
 
 class _Maker:
@@ -226,10 +223,12 @@ class _Maker:
         if condition != CONTROL:
             return one.explained[condition]
         if one.item not in self._controls:
-            px = self._design.stimulus_px
-            picture = cut_out(read_picture(one.cut.file), one.cut.box, px)
+            design = self._design
+            picture = cut_out(read_picture(one.cut.file), one.cut.box, design.stimulus_px)
             file = self._scratch / f"control-{len(self._controls)}.png"
-            control_overlay(picture, px, self._design.opacity).save(file)
+            control_overlay(
+                picture, design.stimulus_px, design.opacity, design.strong_percentile
+            ).save(file)
             self._controls[one.item] = Cut(file)
         return self._controls[one.item]
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from experiments.paradigms.meta_predictor import MetaPredictorDesign
-from experiments.paradigms.meta_predictor_build import BASELINE, CONTROL
+from experiments.paradigms.meta_predictor import BASELINE, CONTROL, MetaPredictorDesign
 from experiments.paradigms.meta_predictor_photographs import Judged
 from experiments.paradigms.tables import files_in, number_in, read_table, square
 from lens_core.atlas import LensError

@@ -37,6 +37,7 @@ def defaults(first: str, second: str) -> Defaults:
             ),
             Instruction(
                 title="What to do",
+                picture="predict-model",
                 markdown=(
                     "First you see some photographs together with what the program says. Some "
                     "people also see where the program looked.\n\n"

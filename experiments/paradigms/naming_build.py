@@ -6,18 +6,16 @@ Columns of the table: ``item`` (the concept's name in the data), ``crops`` (file
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-
-from PIL import Image
 
 from experiments.design import Condition, Consent, Exclusion, Instruction, QuizQuestion, Session
 from experiments.paradigms import craft_pictures as craft
 from experiments.paradigms.base import BuildRequest
-from experiments.paradigms.choice_template import ChoiceTemplate, Panel
-from experiments.paradigms.craft_pictures import Item, Pictures
-from experiments.paradigms.files import Defaults, design_from, make_config, plan_for, write_study
+from experiments.paradigms.brought import Brought, brought_in
+from experiments.paradigms.choice_template import ChoiceTemplate, Panel, unscored
+from experiments.paradigms.craft_pictures import Item
+from experiments.paradigms.files import Defaults, design_from, plan_for, write_study
 from experiments.paradigms.naming import NamingConfig, NamingDesign
 from experiments.paradigms.tables import (
     conditions_in,
@@ -27,12 +25,12 @@ from experiments.paradigms.tables import (
     table_source,
     table_universe,
 )
-from experiments.paradigms.visualization_pictures import flat_visualization
+from experiments.paradigms.visualization_pictures import looks_of
 from experiments.records import Phase
 from experiments.schedule import generator, spread
-from experiments.stimuli import Cut, StimulusNames
+from experiments.stimuli import StimulusNames
 from experiments.study import Study
-from lens_core.atlas import Atlas, LensError, Track, no_track
+from lens_core.atlas import LensError, Track, no_track
 
 CARD = Condition(name="card", label="Card")
 USES: tuple[Phase, ...] = ("test", "practice")
@@ -63,6 +61,7 @@ TEXTS = Defaults(
         ),
         Instruction(
             title="What to do",
+            picture="name-card",
             markdown=(
                 "Say in **one or two words** what the pictures have in common: the **part** or "
                 "the **look** that they share, as exactly as you can. There is no right or wrong "
@@ -95,8 +94,6 @@ def naming_from_atlas(request: BuildRequest, track: Track = no_track) -> Study:
     LensError
         If a field is wrong, no concept can be shown, or the target is not free.
     """
-    if not request.atlases:
-        raise LensError("a naming study needs stimuli: give --atlas ATLAS or --stimuli TABLE.csv")
     design = design_from(request, NamingDesign)
     atlases = request.open_atlases()
     items = craft.read_items(
@@ -111,31 +108,21 @@ def naming_from_atlas(request: BuildRequest, track: Track = no_track) -> Study:
     able = [item for item in items if item.n_photos >= design.min_photographs]
     notes = []
     if len(able) < len(items):
-        names = ", ".join(item.universe.item for item in items if item not in able)
-        notes.append(f"left out for want of different photographs: {names}")
-    pictures = Pictures(StimulusNames(request.seed))
-    with tempfile.TemporaryDirectory() as folder:
-        templates = _cards(able, atlases, design, pictures, Path(folder), request.seed)
-        if not templates:
-            raise LensError(
-                "no concept can be shown: build the atlas from more images a class or with "
-                "visualizations, or lower min_photographs or strong_quantile"
-            )
-        config = make_config(
-            request, NamingConfig, design, craft.atlas_source(atlases, notes), [CARD], TEXTS,
-            plan_for([CARD]),
-        )  # fmt: skip
-        return write_study(
-            request,
-            config,
-            [template.row() for template in templates],
-            dict.fromkeys((template.template for template in templates), ""),
-            pictures.names,
-            craft.universe_table(able, pictures),
-            size_px=design.stimulus_px,
-            quality=design.webp_quality,
-            track=track,
+        left = ", ".join(item.universe.item for item in items if item not in able)
+        notes.append(f"left out for want of different photographs: {left}")
+    names = StimulusNames(request.seed)
+    explained = brought_in(request)
+    templates = _cards(able, explained, design, names, request.seed)
+    if not templates:
+        raise LensError(
+            "no concept can be shown: build the atlas from more images a class or with "
+            "visualizations, or lower min_photographs or strong_quantile"
         )
+    return write_study(
+        request, NamingConfig, design, craft.atlas_source(atlases, notes, explained), [CARD],
+        TEXTS, plan_for([CARD]), templates, unscored(templates), names,
+        craft.universe_table(able, names), track,
+    )  # fmt: skip
 
 
 def naming_from_table(request: BuildRequest, table: Path, track: Track = no_track) -> Study:
@@ -169,48 +156,33 @@ def naming_from_table(request: BuildRequest, table: Path, track: Track = no_trac
             )
         )
     conditions = conditions_in(rows)
-    config = make_config(
-        request, NamingConfig, design, table_source(table), conditions, TEXTS, plan_for(conditions)
-    )
     return write_study(
-        request,
-        config,
-        [template.row() for template in templates],
-        dict.fromkeys((template.template for template in templates), ""),
-        names,
-        table_universe(table, names),
-        size_px=design.stimulus_px,
-        quality=design.webp_quality,
-        track=track,
-    )
+        request, NamingConfig, design, table_source(table), conditions, TEXTS,
+        plan_for(conditions), templates, unscored(templates), names,
+        table_universe(table, names), track,
+    )  # fmt: skip
 
 
 def _cards(
     items: Sequence[Item],
-    atlases: Sequence[Atlas],
+    explained: Brought,
     design: NamingDesign,
-    pictures: Pictures,
-    folder: Path,
+    names: StimulusNames,
     seed: int,
 ) -> list[ChoiceTemplate]:
     """A card of each concept that has what the design shows; practice has cards of its own."""
-    by_hash = {atlas.hash: atlas for atlas in atlases}
     shown: list[tuple[Item, str]] = []
     for item in items:
-        look = ""
-        if design.show != "crops":
-            found = flat_visualization(by_hash[item.universe.pool.atlas_hash], item)
-            look = _named(found, pictures.names, folder / f"look-{len(shown)}.png")
-            if not look and design.show == "visualization":
-                continue
-        shown.append((item, look))
+        looks = list(looks_of(item.universe, explained).values()) if design.show != "crops" else []
+        if looks or design.show != "visualization":
+            shown.append((item, names.name(looks[0][0]) if looks else ""))
     made: list[ChoiceTemplate] = []
 
     def add(item: Item, look: str, use: Phase) -> None:
         rng = generator(seed, use, item.universe.item)
         n_crops = 0 if design.show == "visualization" else min(design.n_crops, item.n_photos)
         crops = craft.draw_crops(item, n_crops, [], rng) or [] if n_crops else []
-        panels = (Panel("", tuple(pictures.stimulus(item, crop) for crop in crops)),)
+        panels = (Panel("", tuple(craft.stimulus(names, item, crop) for crop in crops)),)
         sources = tuple(craft.source_of(item, crop) for crop in crops)
         columns = item.columns()
         del columns["parent_id"]
@@ -234,10 +206,3 @@ def _cards(
         for item, look in spread(shown, design.n_practice, generator(seed, "practice cards")):
             add(item, look, "practice")
     return made
-
-
-def _named(picture: Image.Image | None, names: StimulusNames, file: Path) -> str:
-    if picture is None:
-        return ""
-    picture.save(file)
-    return names.name(Cut(file))

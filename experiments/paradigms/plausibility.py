@@ -1,5 +1,7 @@
 """Which of two pictures shows a concept better? Paired choices, scaled by Bradley and Terry.
 
+Pictures by other methods compete if they are brought (``--explanations``) or lie in other atlases.
+
 Photographs that excite the concept stand beside two pictures of it, made by different methods;
 people choose the one that shows better what the photographs have in common. No answer is right.
 
@@ -57,6 +59,7 @@ class Plausibility(ChoiceTask):
     name: ClassVar[str] = "plausibility"
     title: ClassVar[str] = "Which shows it better?"
     config_model = PlausibilityConfig
+    takes_explanations = True
 
     def columns_of(self, template: ChoiceTemplate, order: Sequence[str]) -> Mapping[str, Any]:
         return {"first": order[0], "second": order[1]}  # options are called by their methods

@@ -3,12 +3,12 @@
 Several atlases of the same dictionaries (built with the same seed from the same photographs, but
 other visualizations) compete by their titles. Columns of the table: ``item``, ``method``, ``file``,
 one row a picture; every two methods of an item meet. Optional: ``references`` (files, ``;``),
-``use`` (``test`` or ``practice``).
+``use`` (``test`` or ``practice``), ``evidence`` (how well it shows the item, in SDs, for simulated
+observers; default 0).
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -20,18 +20,20 @@ import numpy as np
 from experiments.design import AnalysisPlan, Condition, Source
 from experiments.paradigms import craft_pictures as craft
 from experiments.paradigms.base import BuildRequest
-from experiments.paradigms.choice_template import ChoiceTemplate, Option, Panel
-from experiments.paradigms.craft_pictures import Item, Pictures
-from experiments.paradigms.files import design_from, make_config, write_study
+from experiments.paradigms.brought import brought_in
+from experiments.paradigms.choice_template import ChoiceTemplate, Option, Panel, unscored
+from experiments.paradigms.craft_pictures import Item
+from experiments.paradigms.files import design_from, write_study
 from experiments.paradigms.plausibility import PlausibilityConfig, PlausibilityDesign
 from experiments.paradigms.tables import (
     files_in,
+    number_in,
     read_table,
     square,
     table_source,
     table_universe,
 )
-from experiments.paradigms.visualization_pictures import flat_visualization
+from experiments.paradigms.visualization_pictures import STORED
 from experiments.paradigms.visualizations_texts import PLAUSIBILITY
 from experiments.records import Phase
 from experiments.schedule import generator, shuffled, spread
@@ -40,7 +42,8 @@ from experiments.study import Study
 from lens_core.atlas import Atlas, LensError, Track, no_track
 
 CONDITION = Condition(name="pairs", label="Pairs")
-CROP, VISUALIZATION = "crop", "visualization"
+CROP = "crop"
+OPTIONAL = ("references", "use", "condition", "evidence")
 USES: tuple[Phase, ...] = ("test", "practice")
 
 
@@ -52,13 +55,14 @@ def from_atlases(request: BuildRequest, track: Track = no_track) -> Study:
     LensError
         If a field is wrong, fewer than two methods are there, or the target is not free.
     """
-    if not request.atlases:
-        raise LensError("a plausibility study needs --atlas ATLAS or --stimuli TABLE.csv")
     design = design_from(request, PlausibilityDesign)
     atlases = request.open_atlases()
-    if len(atlases) < 2 and not design.crops:
-        raise LensError("nothing to compare: give a second --atlas, or --set crops=true")
-    names = _method_names(atlases)
+    explained = brought_in(request)
+    if len(atlases) < 2 and not design.crops and not explained.looks:
+        raise LensError(
+            "nothing to compare: give a second --atlas, --explanations, or --set crops=true"
+        )
+    methods = _method_names(atlases)
     items = craft.read_items(
         atlases[:1],
         view="crop",
@@ -68,33 +72,36 @@ def from_atlases(request: BuildRequest, track: Track = no_track) -> Study:
         seed=request.seed,
         track=track,
     )
-    pictures = Pictures(StimulusNames(request.seed))
+    names = StimulusNames(request.seed)
     maker = _Maker()
     left_out: list[str] = []
-    with tempfile.TemporaryDirectory() as folder:
-        for item in items:
-            n_shown = min(design.n_references, item.n_photos - int(design.crops))
-            if n_shown < 1:
-                left_out.append(item.universe.item)
-                continue
-            rng = generator(request.seed, "pairs", item.universe.item)
-            drawn = craft.draw_crops(item, n_shown + int(design.crops), [], rng) or []
-            competing = _looks(atlases, names, item, Path(folder), pictures.names)
-            if design.crops and drawn:
-                crop = drawn.pop(int(rng.integers(len(drawn))))
-                competing[CROP] = pictures.stimulus(item, crop)
-            columns = item.columns()
-            del columns["parent_id"]
-            shown = tuple(pictures.stimulus(item, one) for one in drawn)
-            source = craft.source_of(item, drawn[-1]) if drawn else ""
-            if len(competing) < 2:
-                left_out.append(item.universe.item)
-            maker.add(item.universe.item, competing, shown, source, columns, rng)
-        notes = [f"left out, as fewer than two pictures compete: {left_out}"] if left_out else []
-        return _write(
-            request, design, maker, craft.atlas_source(atlases, notes), pictures.names,
-            craft.universe_table(items, pictures), track,
-        )  # fmt: skip
+    for item in items:
+        n_shown = min(design.n_references, item.n_photos - int(design.crops))
+        if n_shown < 1:
+            left_out.append(item.universe.item)
+            continue
+        rng = generator(request.seed, "pairs", item.universe.item)
+        drawn = craft.draw_crops(item, n_shown + int(design.crops), [], rng) or []
+        brought = explained.looks.get(item.universe.item, {})
+        evidence: dict[str, float] = {}
+        competing = _looks(atlases, methods, item, names)
+        competing |= {method: names.name(cuts[0]) for method, cuts in brought.items()}
+        if design.crops and drawn:
+            crop = drawn.pop(int(rng.integers(len(drawn))))
+            competing[CROP] = craft.stimulus(names, item, crop)
+            evidence[CROP] = item.z(crop)  # of visualizations the atlas does not say it
+        columns = item.columns()
+        del columns["parent_id"]
+        shown = tuple(craft.stimulus(names, item, one) for one in drawn)
+        source = craft.source_of(item, drawn[-1]) if drawn else ""
+        if len(competing) < 2:
+            left_out.append(item.universe.item)
+        maker.add(item.universe.item, competing, evidence, shown, source, columns, rng)
+    notes = [f"left out, as fewer than two pictures compete: {left_out}"] if left_out else []
+    return _write(
+        request, design, maker, craft.atlas_source(atlases, notes, explained), names,
+        craft.universe_table(items, names), track,
+    )  # fmt: skip
 
 
 def from_table(request: BuildRequest, table: Path, track: Track = no_track) -> Study:
@@ -105,7 +112,7 @@ def from_table(request: BuildRequest, table: Path, track: Track = no_track) -> S
     LensError
         If the table lacks a column, names a picture that is not there, or has no pair.
     """
-    rows = read_table(table, ("item", "method", "file"), ("references", "use", "condition"), USES)
+    rows = read_table(table, ("item", "method", "file"), OPTIONAL, USES)
     design = design_from(request, PlausibilityDesign)
     names = StimulusNames(request.seed)
     by_item: defaultdict[tuple[str, Phase], list[dict[str, str]]] = defaultdict(list)
@@ -124,6 +131,7 @@ def from_table(request: BuildRequest, table: Path, track: Track = no_track) -> S
         maker.add(
             item,
             competing,
+            {row["method"].strip(): number_in(row, "evidence", 0.0) for row in mine},
             tuple(names.name(square(table.parent / one)) for one in shown[: design.n_references]),
             mine[0]["file"],
             {"concept_id": item},
@@ -145,16 +153,20 @@ class _Maker:
         self,
         item: str,
         competing: Mapping[str, str],
+        evidence: Mapping[str, float],
         shown: tuple[str, ...],
         source: str,
         columns: Mapping[str, Any],
         rng: np.random.Generator,
         use: Phase = "test",
     ) -> None:
-        """``competing`` is method to stimulus."""
+        """``competing`` is method to stimulus, ``evidence`` what it says to simulated observers."""
         for pair in combinations(sorted(competing), 2):
             # No answer is right, and names of options are not sent to the browser.
-            options = [Option(method, (competing[method],)) for method in shuffled(pair, rng)]
+            options = [
+                Option(method, (competing[method],), evidence=evidence.get(method, 0.0))
+                for method in shuffled(pair, rng)
+            ]
             self.templates.append(
                 ChoiceTemplate(
                     template=f"t{len(self.templates):05d}",
@@ -187,26 +199,16 @@ def _write(
             name = f"t{len(maker.templates):05d}"
             row = template.row() | {"template": name, "use": "practice"}
             maker.templates.append(ChoiceTemplate.from_row(row))
-    config = make_config(
-        request, PlausibilityConfig, design, source, [CONDITION], PLAUSIBILITY,
-        AnalysisPlan(outcome="response", formula="response ~ 1"),
-    )  # fmt: skip
     return write_study(
-        request,
-        config,
-        [template.row() for template in maker.templates],
-        dict.fromkeys((template.template for template in maker.templates), ""),
-        names,
-        universe,
-        size_px=design.stimulus_px,
-        quality=design.webp_quality,
-        track=track,
-    )
+        request, PlausibilityConfig, design, source, [CONDITION], PLAUSIBILITY,
+        AnalysisPlan(outcome="response", formula="response ~ 1"), maker.templates,
+        unscored(maker.templates), names, universe, track,
+    )  # fmt: skip
 
 
 def _method_names(atlases: Sequence[Atlas]) -> list[str]:
     if len(atlases) == 1:
-        return [VISUALIZATION]
+        return [STORED]
     titles = [atlas.title for atlas in atlases]
     if len(set(titles)) < len(titles):
         raise LensError(f"two atlases are called {titles[0]!r}: build one with another --title")
@@ -214,7 +216,7 @@ def _method_names(atlases: Sequence[Atlas]) -> list[str]:
 
 
 def _looks(
-    atlases: Sequence[Atlas], names: Sequence[str], item: Item, folder: Path, stimuli: StimulusNames
+    atlases: Sequence[Atlas], methods: Sequence[str], item: Item, names: StimulusNames
 ) -> dict[str, str]:
     """Method to stimulus, of the atlases that have a picture of this very concept.
 
@@ -226,16 +228,15 @@ def _looks(
     found = {}
     class_id, dictionary = item.universe.pool.class_id, item.universe.dictionary
     mine = atlases[0].load_class(class_id).array(f"{dictionary}/dictionary")
-    for atlas, name in zip(atlases, names, strict=True):
-        other = atlas.load_class(class_id).array(f"{dictionary}/dictionary")
+    for atlas, method in zip(atlases, methods, strict=True):
+        loaded = atlas.load_class(class_id)
+        other = loaded.array(f"{dictionary}/dictionary")
         if mine.shape != other.shape or not np.allclose(mine, other, atol=1e-4):
             raise LensError(
                 f"{atlas.store} has other concepts than {atlases[0].store}: build both from the "
                 "same photographs with the same --seed"
             )
-        look = flat_visualization(atlas, item)
+        look = loaded.concept(item.universe.concept_id).visualization
         if look is not None:
-            file = folder / f"{len(list(folder.iterdir()))}.png"
-            look.save(file)
-            found[name] = stimuli.name(Cut(file))
+            found[method] = names.name(Cut(loaded.path(look)))
     return found

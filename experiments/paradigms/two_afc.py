@@ -52,6 +52,7 @@ class TwoAfc(Paradigm):
 
     name: ClassVar[str] = "two_afc"
     title: ClassVar[str] = "Strong or weak"
+    takes_explanations: ClassVar[bool] = True
     config_model: ClassVar[type[StrongWeakConfig]] = TwoAfcConfig
     design_model: ClassVar[type[TwoAfcDesign]] = TwoAfcDesign
 

@@ -69,9 +69,6 @@ def _enough(study: Study, condition: str, tests: tuple[Template, ...]) -> list[F
     if per_condition < items and design.items_per_layer is None:
         text = f"{condition}: {per_condition:g} trials a person for {items} items"
         findings.append(Finding("note", "items", text))
-    if per_condition > len(tests):
-        text = f"{condition}: {per_condition:g} trials a person from a pool of {len(tests)}"
-        findings.append(Finding("warning", "repeated trials", text))
     return findings
 
 

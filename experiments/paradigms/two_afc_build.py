@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -19,25 +19,23 @@ from experiments.candidates import (
     read_universes,
     strata,
 )
-from experiments.design import AtlasSource, Condition, Source
+from experiments.design import Condition
 from experiments.paradigms.base import BuildRequest
-from experiments.paradigms.files import design_from
-from experiments.paradigms.two_afc_config import TwoAfcDesign
-from experiments.paradigms.two_afc_files import write_study
+from experiments.paradigms.brought import Brought, brought_in
+from experiments.paradigms.craft_pictures import atlas_source
+from experiments.paradigms.files import design_from, write_study
+from experiments.paradigms.tables import square
+from experiments.paradigms.two_afc_config import DEFAULTS, TwoAfcDesign
 from experiments.paradigms.two_afc_template import Template, Use
+from experiments.paradigms.universe_table import candidates_table
+from experiments.paradigms.visualization_pictures import with_look
 from experiments.schedule import generator, spread
-from experiments.selection import selected_of
 from experiments.stimuli import Cut, StimulusNames
 from experiments.study import Study
 from lens_core.atlas import Atlas, LensError, Track, no_track
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from experiments.paradigms.two_afc import TwoAfc
-
-MIN_ITEMS = 2
-"""A condition with fewer items says nothing of other items."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +56,11 @@ def build_two_afc(task: TwoAfc, request: BuildRequest, track: Track = no_track) 
     LensError
         If a design field is wrong, the atlases cannot carry the design, or the target is not free.
     """
-    if not request.atlases:
-        raise LensError(
-            f"a {task.name} study needs stimuli: give --atlas ATLAS or --stimuli TABLE.csv"
-        )
     design = design_from(request, task.design_model)
     atlases = request.open_atlases()
     conditions = default_conditions(atlases)
-    items, notes = _items(atlases, conditions, design, request.seed, track)
+    explained = brought_in(request)
+    items, notes = _items(atlases, conditions, design, explained, request.seed, track)
     possible = min(capacity(item.universe, item.sides) - 1 for item in items)
     n_references = min(design.n_references, possible)
     if n_references < design.n_references:
@@ -74,18 +69,38 @@ def build_two_afc(task: TwoAfc, request: BuildRequest, track: Track = no_track) 
             f"strong and weak crops of {possible + 1} different held-out photographs a side"
         )
         design = design.model_copy(update={"n_references": n_references})
-    source = Source(
-        kind="atlas",
-        atlases=tuple(AtlasSource(hash=atlas.hash, title=atlas.title) for atlas in atlases),
-        selected=selected_of(atlases),
-        notes=tuple(notes),
-    )
+    n_trials = _most_trials(items, conditions, design)
+    if n_trials < design.n_trials:
+        notes.append(
+            f"{n_trials} trials a person instead of {design.n_trials}: nobody is asked the same "
+            f"twice, and there are {design.items_per_layer} items of each layer with "
+            f"{design.templates_per_item} trials each; see items_per_layer, templates_per_item"
+        )
+        design = design.model_copy(update={"n_trials": n_trials})
+    source = atlas_source(atlases, notes, explained)
     names = StimulusNames(request.seed)
     templates, key = _templates(items, conditions, design, names, request.seed)
-    universe = _universe(items, names)
-    return write_study(
-        task, request, design, source, conditions, templates, key, names, universe, track
+    universe = candidates_table(
+        ((i.condition, i.universe, i.sides.strong, i.sides.weak) for i in items), names
     )
+    return write_study(
+        request, task.config_model, design, source, conditions, DEFAULTS,
+        task.plan(conditions, templates), templates, key, names, universe, track,
+    )  # fmt: skip
+
+
+def _most_trials(
+    items: Sequence[Item], conditions: Sequence[Condition], design: TwoAfcDesign
+) -> int:
+    """Trials that one person can be asked where their items are limited; as designed elsewhere."""
+    if design.items_per_layer is None:
+        return design.n_trials
+    possible = []
+    for condition in conditions:
+        layers = Counter(i.universe.layer for i in items if i.condition == condition.name)
+        possible.append(sum(min(design.items_per_layer, n) for n in layers.values()))
+    met = len(conditions) if design.assignment == "within" else 1
+    return min(design.n_trials, met * min(possible) * design.templates_per_item)
 
 
 def default_conditions(atlases: Sequence[Atlas]) -> tuple[Condition, ...]:
@@ -113,6 +128,7 @@ def _items(
     atlases: Sequence[Atlas],
     conditions: Sequence[Condition],
     design: TwoAfcDesign,
+    explained: Brought,
     seed: int,
     track: Track,
 ) -> tuple[list[Item], list[str]]:
@@ -129,6 +145,7 @@ def _items(
             wanted = [name for name in condition.dictionaries if name in known]
             candidates = read_universes(atlas, wanted, design.view, seed, design.items_per_class)
             for universe in candidates:
+                universe = with_look(universe, explained)
                 sides = strata(universe, design.strong_quantile, design.weak_quantile)
                 room = capacity(universe, sides)
                 best = max(best, room)
@@ -138,7 +155,7 @@ def _items(
                     items.append(Item(universe, sides, condition.name))
                 else:
                     left_out.append(universe.item)
-        if unseen and len(items) - n_before < MIN_ITEMS:
+        if unseen and len(items) - n_before < design.min_items:
             raise LensError(
                 f"condition {condition.name}: {len(unseen)} items have no feature visualization, "
                 "which this design shows; build the atlas without --no-visualizations"
@@ -148,7 +165,7 @@ def _items(
                 f"{len(unseen)} items of {condition.name} left out for want of a visualization: "
                 + ", ".join(unseen)
             )
-        if len(items) - n_before < MIN_ITEMS:
+        if len(items) - n_before < design.min_items:
             raise LensError(
                 f"condition {condition.name}: {len(items) - n_before} of "
                 f"{len(items) - n_before + len(left_out)} items have "
@@ -251,7 +268,7 @@ def _template(
         sources=tuple(pictures[c].source for c in (*(() if alone else drawn.strong), *drawn.weak)),
         twin_a=stimulus(a) if use == "catch" else "",
         twin_b=stimulus(b) if use == "catch" else "",
-        visualization=names.name(Cut(visualization)) if visualization else "",
+        visualization=names.name(square(visualization)) if visualization else "",
         query_similarity=(
             float(universe.likeness([a], [b])[0, 0]) if universe.others.shape[1] else None
         ),
@@ -264,37 +281,3 @@ def _separation(item: Item) -> float:
     values = item.universe.values
     strong, weak = np.median(values[item.sides.strong]), np.median(values[item.sides.weak])
     return float(strong - weak) / item.universe.scale
-
-
-def _universe(items: Sequence[Item], names: StimulusNames) -> pd.DataFrame:
-    """Every candidate of every item, and the stimulus that it became, if any."""
-    import pandas as pd
-
-    drawn = dict(names.items())
-    tables = []
-    for item in items:
-        universe = item.universe
-        stratum = np.full(len(universe.values), "", dtype=object)
-        stratum[item.sides.strong] = "strong"
-        stratum[item.sides.weak] = "weak"
-        pictures = universe.pool.pictures
-        tables.append(
-            pd.DataFrame(
-                {
-                    "condition": item.condition,
-                    "item": universe.item,
-                    "atlas_hash": universe.pool.atlas_hash,
-                    "source_image": [picture.source for picture in pictures],
-                    "crop": [picture.crop for picture in pictures],
-                    "x0": [picture.box[0] for picture in pictures],
-                    "y0": [picture.box[1] for picture in pictures],
-                    "x1": [picture.box[2] for picture in pictures],
-                    "y1": [picture.box[3] for picture in pictures],
-                    "value": universe.values,
-                    "quantile": universe.quantiles,
-                    "stratum": stratum,
-                    "stimulus": [drawn.get(Cut(p.file, p.box), "") for p in pictures],
-                }
-            )
-        )
-    return pd.concat(tables, ignore_index=True)

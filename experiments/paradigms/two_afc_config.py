@@ -13,22 +13,23 @@ from pydantic import Field, model_validator
 
 from experiments.design import (
     Consent,
-    Design,
     Exclusion,
     Instruction,
+    PictureDesign,
     QuizQuestion,
     StudyConfig,
 )
 from experiments.paradigms.files import Defaults
 
 
-class TwoAfcDesign(Design):
+class TwoAfcDesign(PictureDesign):
     """Which pictures are shown how often.
 
     Attributes
     ----------
     n_references : on each side; fewer are used where the atlas has too few photographs.
     min_references : items that cannot have so many are left out.
+    min_items : a condition with fewer is refused: it says nothing of other items.
     n_trials, n_catch : of one participant. In a catch trial the queries are themselves references.
     n_practice_obvious, n_practice_harder : practice trials with extreme and with closer queries.
     items_per_class : the most important concepts (units) of each class and layer are items; none
@@ -43,12 +44,12 @@ class TwoAfcDesign(Design):
         class most alike, so that they differ in little but the item.
     visualizations : none, the item's feature visualization beside the strong references, or
         instead of them.
-    stimulus_px, webp_quality : of every picture.
     strong_side : side of the strong references, kept for all of a participant's trials.
     """
 
     n_references: int = Field(default=9, ge=1)
     min_references: int = Field(default=3, ge=1)
+    min_items: int = Field(default=2, ge=1)
     n_trials: int = Field(default=40, ge=1)
     n_catch: int = Field(default=5, ge=0)
     n_practice_obvious: int = Field(default=4, ge=0)
@@ -61,8 +62,6 @@ class TwoAfcDesign(Design):
     view: Literal["crop", "image"] = "crop"
     queries: Literal["any", "alike"] = "any"
     visualizations: Literal["none", "beside", "instead"] = "none"
-    stimulus_px: int = Field(default=160, ge=16, le=2048)
-    webp_quality: int = Field(default=88, ge=1, le=100)
     strong_side: Literal["left", "right", "random"] = "random"
     question: str = "Which of the two pictures goes with the strong side?"
     label_strong: str = "Strong"

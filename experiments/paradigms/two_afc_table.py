@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from experiments.paradigms.base import BuildRequest
-from experiments.paradigms.files import design_from
+from experiments.paradigms.files import design_from, write_study
 from experiments.paradigms.tables import (
     conditions_in,
     files_in,
@@ -26,7 +26,7 @@ from experiments.paradigms.tables import (
     table_source,
     table_universe,
 )
-from experiments.paradigms.two_afc_files import write_study
+from experiments.paradigms.two_afc_config import DEFAULTS
 from experiments.paradigms.two_afc_template import Template, Use
 from experiments.schedule import generator
 from experiments.stimuli import Cut, StimulusNames
@@ -71,18 +71,12 @@ def build_from_table(
         template, correct = _template(f"t{number:05d}", row, table, names, rng)
         templates.append(template)
         key[template.template] = correct
+    conditions = conditions_in(rows)
     return write_study(
-        task,
-        request,
-        design,
-        table_source(table),
-        conditions_in(rows),
-        templates,
-        key,
-        names,
-        table_universe(table, names),
+        request, task.config_model, design, table_source(table), conditions, DEFAULTS,
+        task.plan(conditions, templates), templates, key, names, table_universe(table, names),
         track,
-    )
+    )  # fmt: skip
 
 
 def _template(

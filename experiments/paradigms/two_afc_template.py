@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Literal
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
 
 from experiments.paradigms.two_afc_config import StrongWeakConfig, TwoAfcDesign
 
@@ -52,6 +52,11 @@ class Template:
     """Feature visualization of the item, where the design shows it."""
     query_similarity: float | None = None
     """Cosine between the options' activations of all other concepts, if there are any."""
+
+    def row(self) -> dict[str, Any]:
+        """As a row of a table."""
+        row = asdict(self)
+        return row | {name: list(row[name]) for name in ("strong", "weak", "sources")}
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,21 @@
-"""Do pictures of a concept help to see what excites it? One of two photographs, by references.
+"""Do pictures of a concept help to see what excites it? Two pictures, by nine favourite ones.
 
-People see reference pictures of a concept and choose which of two photographs excites it more. A
-condition is a kind of references: none at all, photographs (``natural``), the atlas's feature
-visualization (``optimized``), both (``mixed``), or photographs blurred beyond recognition
-(``blurred``). All conditions ask about the same photographs.
+People see favourite pictures of a concept and choose which of two it favours. A condition is a kind
+of favourites: none at all, photographs (``natural``), feature visualizations (``optimized``; one
+condition for each method if there are several), some of both (``mixed``), or photographs blurred
+save where the concept is strongest (``blurred``). All conditions ask about the same pictures.
 
-The published later form hides parts of one photograph in two ways and asks which hides less of what
-excites the unit. Its right answer is what the *model* says of the two hidden versions, which a
-study cannot know from an atlas: concept maps are no substitute, because a place of a map sees far
-beyond its square, and an occluder excites concepts of its own. So from an atlas this is the earlier
-published form, whose answers the atlas holds; from a table it is either, see
-:mod:`experiments.paradigms.visualizations_build`.
+What is asked about, ``queries``, is one of two published forms. ``hidden``: a photograph and two
+versions of it, each with a square hidden; the right one is that of which more is left to the
+concept. What is left is what the *model* says, so the versions come from
+``lens atlas pictures`` or from a table. ``photographs``: a strong and a weak crop, whose answer the
+atlas itself holds. The same holds for nine visualizations; an atlas itself has one of a concept.
 
-Sources: Borowski, Zimmermann, Schepers, Geirhos, Wallis, Bethge and Brendel (2021), ICLR, for a
-strong and a weak photograph under nine references; Zimmermann et al. (2021), NeurIPS, for the
-conditions, hidden parts, 18 trials with 3 catch trials, and the criteria; Fel et al. (2023), MACO,
-NeurIPS.
+Sources: Zimmermann, Borowski, Geirhos, Bethge, Wallis and Brendel (2021), NeurIPS, for the
+conditions, hidden squares, nine favourites (mixed: four visualizations and five photographs), 18
+trials with 3 catch trials, and the criteria; Borowski et al. (2021), ICLR, for a strong and a weak
+picture; Fel et al. (2023), MACO, NeurIPS. There a search by the model finds what stays sharp in
+blurred photographs; here the concept's stored map does.
 """
 
 from __future__ import annotations
@@ -37,17 +37,23 @@ KINDS: tuple[Kind, ...] = ("none", "natural", "optimized", "mixed", "blurred")
 
 
 class VisualizationsDesign(ChoiceDesign):
-    """Which references are shown, and how hard the question is.
+    """Which favourites are shown, and how hard the question is.
 
     Attributes
     ----------
-    kinds : of references, one a condition; those with visualizations need an atlas that has them.
-    n_references : of a kind, at most; an atlas holds one visualization of a concept.
+    kinds : of favourites, one a condition; those with visualizations need such.
+    queries : ``hidden`` (published 2021 at NeurIPS) or ``photographs`` (at ICLR).
+    n_references : favourites of a kind; fewer where there are too few photographs.
+    n_visualizations : of a concept, at most; 1 for a single one.
+    n_mixed : visualizations among the favourites of ``mixed``, at most.
     items_per_class : the most important concepts of each class and dictionary; none for all.
     templates_per_item : different trials drawn for each concept.
-    strong_quantile, weak_quantile : a crop excites a concept if it activates it more than this
-        share of crops, and does not if less.
+    min_photographs : a concept with fewer for favourites is left out.
+    strong_quantile, weak_quantile : a picture excites a concept if it activates it more than this
+        share of pictures, and does not if less.
+    view : photographs as crops, or whole; hidden squares are always of whole ones.
     blur : standard deviation of the blur, as a share of a picture's width.
+    sharp : side of the square that stays sharp, as a share of a picture's; 0 for none.
     """
 
     question: str = "Which one does the machine favour?"
@@ -55,12 +61,18 @@ class VisualizationsDesign(ChoiceDesign):
     n_catch: int = Field(default=3, ge=0)
     n_practice: int = Field(default=2, ge=0)
     kinds: tuple[Kind, ...] = KINDS
+    queries: Literal["hidden", "photographs"] = "hidden"
     n_references: int = Field(default=9, ge=1, le=16)
+    n_visualizations: int = Field(default=9, ge=1, le=16)
+    n_mixed: int = Field(default=4, ge=1, le=16)
     items_per_class: int | None = Field(default=None, ge=1)
     templates_per_item: int = Field(default=2, ge=1)
+    min_photographs: int = Field(default=3, ge=1)
     strong_quantile: float = Field(default=0.85, gt=0, lt=1)
     weak_quantile: float = Field(default=0.35, gt=0, lt=1)
+    view: Literal["crop", "image"] = "crop"
     blur: float = Field(default=0.08, gt=0, le=0.5)
+    sharp: float = Field(default=0.4, ge=0, lt=1)
 
     @field_validator("kinds", mode="before")
     @classmethod
@@ -91,6 +103,7 @@ class Visualizations(ChoiceTask):
     name: ClassVar[str] = "visualizations"
     title: ClassVar[str] = "What does the machine favour?"
     config_model = VisualizationsConfig
+    takes_explanations = True
 
     def columns_of(self, template: ChoiceTemplate, order: Sequence[str]) -> Mapping[str, Any]:
         if not template.query:  # whole photographs, nothing is hidden
@@ -99,7 +112,8 @@ class Visualizations(ChoiceTask):
         return {"occluded_left": int(order[0] != favoured)}
 
     def build(self, request: BuildRequest, track: Track = no_track) -> Study:
-        from experiments.paradigms.visualizations_build import from_atlas, from_table
+        from experiments.paradigms.visualizations_build import from_atlas
+        from experiments.paradigms.visualizations_table import from_table
 
         if request.table is not None:
             return from_table(request, request.table, track)

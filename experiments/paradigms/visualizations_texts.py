@@ -11,25 +11,39 @@ ABOUT = (
     "them: a texture, a part, a colour.\n\n"
 )
 PLAIN = Session(feedback=False, running_score=False, start_delay_ms=500)
+SIX_BUTTONS = PLAIN.model_copy(update={"confidence_with_answer": True})
 
+
+EXCLUSIONS = (
+    Exclusion(check="practice_attempts", max=5),
+    Exclusion(check="catch_accuracy", min=0.6),
+    Exclusion(check="total_s", min=90, max=900),
+    Exclusion(check="instruction_s", min=10),
+)
+TELLING = Instruction(
+    title="What this is about",
+    picture="detector",
+    markdown=ABOUT + "You will find out what the program favours.",
+)
+FAVOURITES = (
+    "There may be **favourite pictures** of the program: what excites it. They can be "
+    "photographs, or pictures that the program dreamed up.\n\n"
+)
+CHANGES = (
+    "Say how sure you are, from 1 (a guess) to 3 (certain). What it favours changes from trial to "
+    "trial. Practice is repeated until you have it right."
+)
 
 VISUALIZATIONS = Defaults(
     consent=consent("say which one a program favours"),
     instructions=(
-        Instruction(
-            title="What this is about",
-            picture="detector",
-            markdown=ABOUT + "You will find out what the program favours.",
-        ),
+        TELLING,
         Instruction(
             title="What to do",
-            markdown=(
-                "On one side there may be **favourite pictures** of the program: what excites it. "
-                "They can be photographs, or pictures that the program dreamed up.\n\n"
-                "Choose the one of the two other pictures that the program **favours more**, and "
-                "say how sure you are, from 1 (a guess) to 3 (certain). What it favours changes "
-                "from trial to trial. Practice is repeated until you have it right."
-            ),
+            picture="favourite-picture",
+            markdown=FAVOURITES
+            + "Choose the one of the two other pictures that the program **favours more**. "
+            + CHANGES,
         ),
     ),
     quiz=(
@@ -45,13 +59,38 @@ VISUALIZATIONS = Defaults(
         ),
         CONFIDENT,
     ),
-    exclusions=(
-        Exclusion(check="practice_attempts", max=5),
-        Exclusion(check="catch_accuracy", min=0.6),
-        Exclusion(check="total_s", min=90, max=900),
-        Exclusion(check="instruction_s", min=10),
+    exclusions=EXCLUSIONS,
+    session=SIX_BUTTONS,
+)
+
+HIDDEN = Defaults(
+    consent=consent("say which one a program favours"),
+    instructions=(
+        TELLING,
+        Instruction(
+            title="What to do",
+            picture="favourite-version",
+            markdown=FAVOURITES
+            + "Then you see a photograph, and twice the same photograph with a **grey square** on "
+            "it. Choose the one that the program **favours more**: the one where the square leaves "
+            "more of what excites it. " + CHANGES,
+        ),
     ),
-    session=PLAIN,
+    quiz=(
+        QuizQuestion(
+            question="Two versions of a photograph have a grey square. Which one do you choose?",
+            options=(
+                "The one where more of what excites the program is left",
+                "The one where more of what excites the program is hidden",
+                "The one whose square is larger",
+            ),
+            answer=0,
+            explanation="What is hidden cannot excite the program. The squares are equally large.",
+        ),
+        CONFIDENT,
+    ),
+    exclusions=EXCLUSIONS,
+    session=SIX_BUTTONS,
 )
 
 PLAUSIBILITY = Defaults(
@@ -65,6 +104,7 @@ PLAUSIBILITY = Defaults(
         ),
         Instruction(
             title="What to do",
+            picture="better-picture",
             markdown=(
                 "In each trial you see a group of pictures, and two more. Choose the one that "
                 "shows **better what the group has in common**. There is no right answer. Then "

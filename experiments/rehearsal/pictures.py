@@ -100,7 +100,7 @@ def difference(
     study: Study, trial: ScheduledTrial, served: Mapping[str, Any], gallery: Gallery, fetch: Fetch
 ) -> str:
     """Where a served trial is not the scheduled one; empty if it is."""
-    described = study.task.public(trial, Stimulus)
+    described = study.asking(trial).public(trial, Stimulus)
     expected = {name: value for name, value in described.items() if name not in OVERRULED}
     return _difference(expected, served, f"trial {trial.index}", gallery, fetch)
 

@@ -181,6 +181,9 @@ def test_bring_your_own_intruders(tmp_path: Path) -> None:
     assert study.config.design.model_dump()["n_crops"] == 3
     trials = draw_schedule(study, "within", 0)
     assert {trial.n_options for trial in trials} == {4}
+    table(tmp_path / "trials.csv", rows)
+    folder = build("intruder", tmp_path / "of-a-folder", table=tmp_path)
+    assert folder.templates == study.templates
     with pytest.raises(LensError, match="no column 'intruder'"):
         build(
             "intruder",

@@ -144,11 +144,11 @@ def test_overlays_cover_what_matters() -> None:
     picture = Image.new("RGB", (64, 64), (90, 90, 90))
     values = np.zeros((8, 8))
     values[:4, :4] = 1
-    pixels = np.asarray(heat_overlay(picture, values, 32, 0.8), dtype=float)
+    pixels = np.asarray(heat_overlay(picture, values, 32, 0.8, 99), dtype=float)
     assert abs(pixels[28, 28] - 90).max() <= 1, "nothing is drawn where the map says nothing"
     assert abs(pixels[4, 4] - 90).max() > 60
-    against = np.asarray(heat_overlay(picture, -values, 32, 0.8), dtype=float)
+    against = np.asarray(heat_overlay(picture, -values, 32, 0.8, 99), dtype=float)
     assert against[4, 4, 2] > against[4, 4, 0], "blue speaks against"
-    two = np.asarray(concept_overlay(picture, [values, values[::-1]], [0, 1], 32, 1.0))
+    two = np.asarray(concept_overlay(picture, [values, values[::-1]], [0, 1], 32, 1.0, 99))
     assert tuple(two[4, 4]) == (230, 159, 0)
     assert tuple(two[28, 4]) == (86, 180, 233)

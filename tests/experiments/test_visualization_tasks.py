@@ -41,7 +41,7 @@ def errors(study: Study) -> list[str]:
 
 def pictures(folder: Path, names: list[str]) -> None:
     for number, name in enumerate(names):
-        Image.new("RGB", (40, 40), (10 * number, 90, 160)).save(folder / name)
+        Image.new("RGB", (40, 40), (5 * number, 90, 160)).save(folder / name)
 
 
 def table(file: Path, rows: list[dict[str, str]]) -> Path:

@@ -39,6 +39,7 @@ GRID = 4
 EARLIER, EARLIEST = "concepts~early", "concepts~early~earliest"
 """Dictionaries of parts of concepts, and of parts of these."""
 PICTURE_PX = 96
+TEXTURE = 6
 NAMES = ("ant", "bee", "cricket", "dragonfly", "earwig", "firefly", "grasshopper", "hornet")
 
 
@@ -164,8 +165,12 @@ def _color(class_id: int, index: int, n_concepts: int) -> tuple[int, int, int]:
 
 
 def _picture(cells: NDArray[np.int64], class_id: int, n_concepts: int) -> Image.Image:
-    palette = np.array([_color(class_id, i, n_concepts) for i in range(n_concepts)], np.uint8)
-    return Image.fromarray(palette[cells]).resize(
+    """Patches in their concepts' colours, with a faint texture, so that no two crops are alike."""
+    palette = np.array([_color(class_id, i, n_concepts) for i in range(n_concepts)], np.int64)
+    rng = np.random.default_rng([class_id, *cells.ravel()])
+    texture = rng.integers(-TEXTURE, TEXTURE + 1, (4 * GRID, 4 * GRID, 1))
+    pixels = palette[cells].repeat(4, axis=0).repeat(4, axis=1) + texture
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).resize(
         (PICTURE_PX, PICTURE_PX), Image.Resampling.NEAREST
     )
 

@@ -1,9 +1,10 @@
 // Answers that are one press: an option, or a point of a scale. Each has a place, a key, a name.
 
 import { element } from "../dom";
-import { isKey } from "./answers";
-import { type Control, type Decision, type DrawGrid } from "./choice-response";
+import { isKey, keysOf, wordOf } from "./answers";
+import { type Control, type DrawGrid } from "./choice-response";
 import { columns, type Option, optionKeys, optionName, type Wanted } from "./choice-words";
+import { type Decision } from "./trial";
 
 /** A row of buttons with keys. */
 abstract class Buttons implements Control {
@@ -57,7 +58,9 @@ abstract class Buttons implements Control {
     for (const other of this.buttons) {
       other.classList.toggle("chosen", other === button);
       other.setAttribute("aria-pressed", String(other === button));
+      other.closest(".option")?.classList.toggle("chosen", false);
     }
+    button.closest(".option")?.classList.toggle("chosen", true);
     this.onAnswer({ response: this.sent(Number(button.dataset["option"])), at });
   }
 
@@ -103,6 +106,50 @@ export class PickOne extends Buttons {
 
   protected sent(position: number): Record<string, unknown> {
     return { choice: position };
+  }
+}
+
+/** One of two options, with how sure one is of it: a button for each step under each of the two. */
+export class PickSure extends Buttons {
+  readonly root: HTMLElement;
+
+  constructor(
+    options: readonly Option[],
+    private readonly steps: number,
+    grid: DrawGrid,
+  ) {
+    super();
+    const groups = options.map((option, i) => {
+      const name = option.label === "" ? `${i === 0 ? "Left" : "Right"} picture` : option.label;
+      const buttons = keysOf(i as 0 | 1, steps).map((key, step) =>
+        this.make(
+          "answer",
+          key,
+          element("span", { class: "only-heard" }, `${name}: `),
+          element("b", {}, String(step + 1)),
+          element("span", { class: "word" }, wordOf(step + 1, steps)),
+        ),
+      );
+      return element(
+        "div",
+        { class: "option", role: "group", "aria-label": name },
+        option.pictures.length > 0 ? grid(option.pictures) : null,
+        option.label === "" ? null : element("span", { class: "label" }, option.label),
+        ...buttons,
+      );
+    });
+    this.root = element(
+      "div",
+      { class: "options single sure", role: "group", "aria-labelledby": "question" },
+      ...groups,
+    );
+    this.root.style.setProperty("--columns", "2");
+    this.root.style.setProperty("--rows", "1");
+  }
+
+  protected sent(position: number): Record<string, unknown> {
+    const choice = Math.floor(position / this.steps);
+    return { choice, confidence: 1 + (position % this.steps) };
   }
 }
 

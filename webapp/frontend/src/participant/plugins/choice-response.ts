@@ -2,15 +2,10 @@
 
 import { element } from "../dom";
 import { isKey, wordOf } from "./answers";
-import { PickOne, Rating } from "./choice-buttons";
+import { PickOne, PickSure, Rating } from "./choice-buttons";
 import { Exhibit, Typed } from "./choice-text";
 import { type Confidence, type Option, stepKeys, type Wanted } from "./choice-words";
-
-/** What was answered, and when, on the page's clock in milliseconds. */
-export interface Decision {
-  response: Record<string, unknown>;
-  at: number;
-}
+import { type Decision } from "./trial";
 
 export interface Response {
   readonly root: HTMLElement;
@@ -34,7 +29,11 @@ export function responseFor(
   shown: { options: readonly Option[]; wanted: Wanted; confidence: Confidence },
   grid: DrawGrid,
 ): Response {
-  const control = controlFor(shown.wanted, shown.options, grid);
+  const { confidence, options, wanted } = shown;
+  if (confidence?.kind === "steps" && confidence.with_answer && options.length === 2 && wanted.kind === "choice") {
+    return new Answering(new PickSure(options, confidence.steps, grid), null);
+  }
+  const control = controlFor(wanted, options, grid);
   return new Answering(control, shown.confidence);
 }
 

@@ -1,21 +1,24 @@
 // Answers that are typed, with or without a list of words; and exhibits that are only looked at.
 
 import { element } from "../dom";
-import { type Control, type Decision } from "./choice-response";
+import { type Control } from "./choice-response";
 import { accepted, MOST_CHARACTERS, suggestions, type Wanted } from "./choice-words";
+import { type Decision } from "./trial";
 
 /** A text, or a word of a vocabulary (a combobox with a list, after the ARIA practices). */
 export class Typed implements Control {
   readonly root: HTMLElement;
   onAnswer: (decision: Decision) => void = () => undefined;
   private readonly field: HTMLInputElement;
-  private readonly send = element("button", { type: "submit", class: "primary", disabled: true }, "Answer");
+  private readonly send: HTMLButtonElement;
   private readonly list: HTMLElement | null;
   private readonly note = element("p", { class: "note", role: "status" });
   private at = -1;
 
   constructor(private readonly wanted: Extract<Wanted, { kind: "text" | "vocabulary" }>) {
     const listed = wanted.kind === "vocabulary";
+    const word = wanted.kind === "text" && wanted.optional ? "Next" : "Answer";
+    this.send = element("button", { type: "submit", class: "primary", disabled: true }, word);
     this.field = element("input", {
       type: "text",
       "aria-labelledby": "question",

@@ -2,10 +2,11 @@
 // Everything has its place from the start; pictures are laid out but not visible until `reveal`.
 
 import { element } from "../dom";
-import { type Decision, type Response, responseFor } from "./choice-response";
+import { type Response, responseFor } from "./choice-response";
 import { gridColumns, type Option, type Panel, type Query, type Wanted } from "./choice-words";
 import { type Confidence, verdictText } from "./choice-words";
 import { framed } from "./pictures";
+import { type Decision, type TrialView } from "./trial";
 
 export interface Shown {
   question: string;
@@ -16,7 +17,7 @@ export interface Shown {
   confidence: Confidence;
 }
 
-export class ChoiceView {
+export class ChoiceView implements TrialView {
   readonly root: HTMLElement;
   readonly images: HTMLImageElement[] = [];
   private readonly response: Response;
@@ -41,13 +42,12 @@ export class ChoiceView {
     this.response.open();
   }
 
-  /** Resolves with the first complete answer; afterwards nothing can be changed. */
   decision(): Promise<Decision> {
     return this.response.decision();
   }
 
   judge(correct: boolean, message: string): void {
-    this.root.querySelector(".pick.chosen")?.classList.add(correct ? "right" : "wrong");
+    this.root.querySelector(":is(.pick, .option).chosen")?.classList.add(correct ? "right" : "wrong");
     this.result.className = `result ${correct ? "right" : "wrong"}`;
     this.result.textContent = verdictText(correct, message);
   }

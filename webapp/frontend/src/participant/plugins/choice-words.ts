@@ -20,11 +20,15 @@ export interface Query {
 export type Wanted =
   | { kind: "choice" }
   | { kind: "rating"; points: number; low: string; high: string }
-  | { kind: "text"; hint: string }
+  | { kind: "text"; hint: string; optional?: boolean }
   | { kind: "vocabulary"; words: readonly string[]; own_words: boolean; hint: string }
   | { kind: "continue"; min_view_ms: number; button: string };
 
-export type Confidence = { kind: "steps"; steps: number } | { kind: "percent" } | null;
+/** How sure one is; `with_answer` puts the steps under each of two options, for one press in all. */
+export type Confidence =
+  | { kind: "steps"; steps: number; with_answer?: boolean }
+  | { kind: "percent" }
+  | null;
 
 export const MOST_CHARACTERS = 500;
 export const MOST_SUGGESTIONS = 8;
@@ -85,7 +89,7 @@ export function suggestions(words: readonly string[], typed: string): string[] {
 /** What a typed text counts as; none if it may not be sent. */
 export function accepted(wanted: Wanted, typed: string): string | null {
   const text = tidy(typed);
-  if (text === "") return null;
+  if (text === "") return wanted.kind === "text" && wanted.optional ? "" : null;
   if (wanted.kind !== "vocabulary") return text;
   const known = wanted.words.find((w) => w.toLocaleLowerCase() === text.toLocaleLowerCase());
   return known ?? (wanted.own_words ? text : null);

@@ -1,15 +1,12 @@
 // jsPsych plugin: a question about pictures, with whatever kind of answer the server asks for.
 //
 // Panels of pictures, a picture that is asked about, and options (pictures, groups, words), a scale,
-// a text, a word of a list, or only a button to go on; confidence may follow. All pictures appear in
-// the same frame; the clock starts when that frame is shown. The trial ends when the server has it.
+// a text, a word of a list, or only a button to go on; confidence goes with any of them.
 
 import { type JsPsych, type JsPsychPlugin, ParameterType, type TrialType } from "jspsych";
-import { type Answer, type Committed } from "../session";
-import { appear, FrameWatch, pageClock, wallClock } from "../timing";
 import { ChoiceView } from "./choice-view";
 import { type Confidence, type Option, type Panel, type Query, type Wanted } from "./choice-words";
-import { decoded } from "./pictures";
+import { run, type Timed, timing } from "./trial";
 
 const info = {
   name: "choice",
@@ -24,17 +21,9 @@ const info = {
     options: { type: ParameterType.OBJECT, default: [] },
     /** What is asked for; see `Wanted`. */
     response: { type: ParameterType.OBJECT, default: { kind: "choice" } },
-    /** How sure one is: { kind: "steps", steps }, { kind: "percent" }, or null. */
+    /** How sure one is: see `Confidence`. */
     confidence: { type: ParameterType.OBJECT, default: null },
-    /** Time from the empty frame to the pictures, milliseconds. */
-    start_delay_ms: { type: ParameterType.INT, default: 0 },
-    feedback_ms: { type: ParameterType.INT, default: 1150 },
-    /** Measured time between refreshes of the display, milliseconds. */
-    frame_interval_ms: { type: ParameterType.FLOAT, default: 1000 / 60 },
-    /** Makes sure that a picture is there: (url) => Promise. */
-    load: { type: ParameterType.FUNCTION, default: undefined },
-    /** Commits the answer: (Answer) => Promise<Committed>. */
-    commit: { type: ParameterType.FUNCTION, default: undefined },
+    ...timing,
   },
   data: {},
 } as const;
@@ -48,7 +37,7 @@ export class ChoicePlugin implements JsPsychPlugin<Info> {
 
   constructor(_jsPsych: JsPsych) {}
 
-  async trial(
+  trial(
     display: HTMLElement,
     described: TrialType<Info>,
     onLoad?: () => void,
@@ -62,30 +51,6 @@ export class ChoicePlugin implements JsPsychPlugin<Info> {
       wanted: trial.response as Wanted,
       confidence: trial.confidence as Confidence,
     });
-    display.replaceChildren(view.root);
-    onLoad?.();
-    const begun = await new Promise<number>((resolve) => pageClock.frame(resolve));
-    await Promise.all(view.images.map((image) => decoded(image, trial.load)));
-    const interval = trial.frame_interval_ms;
-    const decided = view.decision();
-    const onset = await appear(() => view.reveal(), begun + trial.start_delay_ms, interval);
-    const frames = new FrameWatch(interval);
-    frames.start();
-    const decision = await decided;
-    const answer: Answer = {
-      response: decision.response,
-      rt_ms: Math.max(0, decision.at - onset.at),
-      onset_error_ms: onset.error_ms,
-      dropped_frames: frames.stop(),
-      presented_at: onset.wall,
-      answered_at: wallClock(decision.at),
-    };
-    const commit = trial.commit as (answer: Answer) => Promise<Committed>;
-    const { correct, message } = await commit(answer);
-    if (correct !== null) {
-      view.judge(correct, message ?? "");
-      await new Promise((resolve) => setTimeout(resolve, trial.feedback_ms));
-    }
-    return {};
+    return run(view, trial as Timed, display, onLoad);
   }
 }

@@ -1,16 +1,12 @@
 // jsPsych plugin: which of two pictures goes with the strong group?
 //
 // References stand left and right, the two queries between them, and under each query one button
-// per step of confidence, so that one press answers both questions. All pictures appear in the
-// same frame; the clock starts when that frame is shown. The trial ends when the answer is
-// committed, that is when the server has it.
+// per step of confidence, so that one press answers both questions.
 
 import { type JsPsych, type JsPsychPlugin, ParameterType, type TrialType } from "jspsych";
 import { element } from "../dom";
 import { isKey, keysOf, wordOf } from "./answers";
-import { type Answer, type Committed } from "../session";
-import { appear, FrameWatch, pageClock, wallClock } from "../timing";
-import { decoded } from "./pictures";
+import { type Decision, run, type Timed, timing, type TrialView } from "./trial";
 
 const info = {
   name: "two-afc",
@@ -30,15 +26,7 @@ const info = {
     label_weak: { type: ParameterType.STRING, default: "Weak" },
     /** 0 asks for no confidence. */
     confidence_steps: { type: ParameterType.INT, default: 3 },
-    /** Time from the empty frame to the pictures, milliseconds. */
-    start_delay_ms: { type: ParameterType.INT, default: 0 },
-    feedback_ms: { type: ParameterType.INT, default: 1150 },
-    /** Measured time between refreshes of the display, milliseconds. */
-    frame_interval_ms: { type: ParameterType.FLOAT, default: 1000 / 60 },
-    /** Makes sure that a picture is there: (url) => Promise. */
-    load: { type: ParameterType.FUNCTION, default: undefined },
-    /** Commits the answer: (Answer) => Promise<Committed>. */
-    commit: { type: ParameterType.FUNCTION, default: undefined },
+    ...timing,
   },
   data: {},
 } as const;
@@ -47,13 +35,6 @@ type Info = typeof info;
 /** The parameters as jsPsych hands them over, defaults filled in. */
 type Given = Required<Pick<TrialType<Info>, keyof Info["parameters"]>>;
 
-interface Choice {
-  option: number;
-  confidence: number | null;
-  /** On the page's clock, milliseconds. */
-  at: number;
-}
-
 const SIDES = ["Left", "Right"] as const;
 
 export class TwoAfcPlugin implements JsPsychPlugin<Info> {
@@ -61,51 +42,24 @@ export class TwoAfcPlugin implements JsPsychPlugin<Info> {
 
   constructor(_jsPsych: JsPsych) {}
 
-  async trial(
+  trial(
     display: HTMLElement,
     described: TrialType<Info>,
     onLoad?: () => void,
   ): Promise<Record<string, never>> {
     const trial = described as Given;
-    const view = new View(trial);
-    display.replaceChildren(view.root);
-    onLoad?.();
-    const begun = await new Promise<number>((resolve) => pageClock.frame(resolve));
-    await Promise.all(view.images.map((image) => decoded(image, trial.load)));
-    const interval = trial.frame_interval_ms;
-    const onset = await appear(() => view.reveal(), begun + trial.start_delay_ms, interval);
-    const frames = new FrameWatch(interval);
-    frames.start();
-    const choice = await view.choice();
-    const answer: Answer = {
-      response:
-        choice.confidence === null
-          ? { choice: choice.option }
-          : { choice: choice.option, confidence: choice.confidence },
-      rt_ms: Math.max(0, choice.at - onset.at),
-      onset_error_ms: onset.error_ms,
-      dropped_frames: frames.stop(),
-      presented_at: onset.wall,
-      answered_at: wallClock(choice.at),
-    };
-    const commit = trial.commit as (answer: Answer) => Promise<Committed>;
-    const { correct } = await commit(answer);
-    if (correct !== null) {
-      view.judge(choice.option, correct);
-      await new Promise((resolve) => setTimeout(resolve, trial.feedback_ms));
-    }
-    return {};
+    return run(new View(trial), trial as Timed, display, onLoad);
   }
 }
 
-/** The trial's elements. Pictures are laid out but not visible until `reveal`. */
-class View {
+class View implements TrialView {
   readonly root: HTMLElement;
   readonly images: HTMLImageElement[] = [];
   private readonly buttons: HTMLButtonElement[] = [];
   private readonly options: HTMLElement[];
   private readonly result = element("p", { class: "result", role: "status" });
   private pressed: { button: EventTarget | null; at: number } = { button: null, at: 0 };
+  private decide: (decision: Decision) => void = () => undefined;
 
   constructor(trial: Given) {
     const strong = this.group("strong", trial.label_strong, trial.strong, trial.visualization);
@@ -124,51 +78,52 @@ class View {
 
   reveal(): void {
     this.root.classList.remove("waiting");
-    for (const button of this.buttons) button.disabled = false;
+    document.addEventListener("keydown", this.onKey);
+    for (const button of this.buttons) {
+      button.disabled = false;
+      button.addEventListener("pointerdown", (event) => {
+        this.pressed = { button, at: event.timeStamp };
+      });
+      button.addEventListener("click", (event) => {
+        // A click is dispatched on release; the decision was made on the press.
+        const byPointer = event.detail > 0 && this.pressed.button === button;
+        this.answer(button, byPointer ? this.pressed.at : event.timeStamp);
+      });
+    }
   }
 
-  /** Resolves with the first answer; afterwards the buttons are closed. */
-  choice(): Promise<Choice> {
+  decision(): Promise<Decision> {
     return new Promise((resolve) => {
-      const answer = (button: HTMLButtonElement, at: number): void => {
-        document.removeEventListener("keydown", onKey);
-        for (const other of this.buttons) other.disabled = true;
-        button.classList.add("chosen");
-        this.options[Number(button.dataset["option"])]?.classList.add("chosen");
-        const confidence = button.dataset["confidence"];
-        resolve({
-          option: Number(button.dataset["option"]),
-          confidence: confidence === undefined ? null : Number(confidence),
-          at,
-        });
-      };
-      const onKey = (event: KeyboardEvent): void => {
-        if (event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
-        if (this.root.closest("[inert]")) return;
-        const button = this.buttons.find((each) => isKey(event, each.dataset["key"] as string));
-        if (!button) return;
-        event.preventDefault();
-        answer(button, event.timeStamp);
-      };
-      document.addEventListener("keydown", onKey);
-      for (const button of this.buttons) {
-        button.addEventListener("pointerdown", (event) => {
-          this.pressed = { button, at: event.timeStamp };
-        });
-        button.addEventListener("click", (event) => {
-          // A click is dispatched on release; the decision was made on the press.
-          const byPointer = event.detail > 0 && this.pressed.button === button;
-          answer(button, byPointer ? this.pressed.at : event.timeStamp);
-        });
-      }
+      this.decide = resolve;
     });
   }
 
-  judge(option: number, correct: boolean): void {
-    this.options[option]?.classList.add(correct ? "right" : "wrong");
+  judge(correct: boolean): void {
+    const chosen = this.options.find((option) => option.classList.contains("chosen"));
+    chosen?.classList.add(correct ? "right" : "wrong");
     this.result.className = `result ${correct ? "right" : "wrong"}`;
     this.result.textContent = correct ? "Right" : "Not right: it was the other picture";
   }
+
+  private answer(button: HTMLButtonElement, at: number): void {
+    document.removeEventListener("keydown", this.onKey);
+    for (const other of this.buttons) other.disabled = true;
+    const choice = Number(button.dataset["option"]);
+    button.classList.add("chosen");
+    this.options[choice]?.classList.add("chosen");
+    const confidence = button.dataset["confidence"];
+    const sure = confidence === undefined ? {} : { confidence: Number(confidence) };
+    this.decide({ response: { choice, ...sure }, at });
+  }
+
+  private readonly onKey = (event: KeyboardEvent): void => {
+    if (event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (this.root.closest("[inert]")) return;
+    const button = this.buttons.find((each) => isKey(event, each.dataset["key"] as string));
+    if (!button) return;
+    event.preventDefault();
+    this.answer(button, event.timeStamp);
+  };
 
   private group(
     kind: string,

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lens_core.atlas import LensError
-from lens_core.atlas.files import disk_errors
+from .errors import LensError
+from .files import disk_errors
 
 
 def require_free(out: Path, *, what: str, force: bool) -> None:
