@@ -6,6 +6,7 @@ from functools import cache, cached_property, lru_cache
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lens_core.atlas import (
     Atlas,
@@ -17,6 +18,7 @@ from lens_core.atlas import (
 )
 from lens_core.atlas.schema import ConceptSummary
 
+from .figures import columns
 from .links import Links
 from .pages import AtlasHeader, Picture
 from .sidecars import People, PeopleName
@@ -84,11 +86,9 @@ class AtlasBook:
     def _info(self, class_id: int) -> ClassInfo:
         return self.load(class_id).info
 
-    def _crop_places(self, class_id: int) -> list[list[float]]:
+    def _crop_places(self, class_id: int) -> NDArray[np.float64]:
         """Of each crop of a class: its image, then left, top, right, bottom as fractions of it."""
-        table = self.load(class_id).crops
-        places: list[list[float]] = table[["image", "x0", "y0", "x1", "y1"]].to_numpy().tolist()
-        return places
+        return columns(self.load(class_id).crops, "image", "x0", "y0", "x1", "y1")
 
     def _best_image(self, class_id: int) -> str | None:
         """Picture of the image that the model is surest of."""

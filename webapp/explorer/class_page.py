@@ -14,7 +14,7 @@ from lens_core.atlas import AtlasClass, ClassEntry, ClassInfo, ConceptInfo
 from . import tables
 from .book import AtlasBook, method_name, number, plain, synonyms, title, unit_word
 from .concept_views import concept_view, css_color
-from .figures import densest, fill_box, fit_to_box, push_apart, umap_columns, written
+from .figures import columns, densest, fill_box, fit_to_box, push_apart, umap_columns, written
 from .image_page import image_numbers, surest
 from .links import Links, class_path, image_path, maps_path, table_path
 from .pages import (
@@ -68,8 +68,9 @@ def class_page(book: AtlasBook, class_id: int, links: Links, dictionary: str | N
     contributions = _optional_array(loaded, f"{chosen.id}/contributions")
     told = chosen.scope == "shared" and chosen.id == book.main.id
     top = _top_concepts(loaded, None if told else contributions)
-    points, marks = _cluster(loaded.images, top, all_concepts)
     umap = umap_columns(loaded.images)
+    umap = None if umap is None else fill_box(umap, *CLUSTER_BOX)
+    points, marks = _cluster(loaded.images, umap, top, all_concepts)
     before, after = book.neighbours(class_id)
     word = unit_word(chosen)
     return ClassPage(
@@ -104,7 +105,7 @@ def class_page(book: AtlasBook, class_id: int, links: Links, dictionary: str | N
         points=points,
         marks=marks,
         n_grey=sum(point.css == "c-none" for point in points),
-        umap="" if umap is None else written(np.rint(fill_box(umap, *CLUSTER_BOX))),
+        umap="" if umap is None else written(np.rint(umap)),
         # Units are at right angles to one another: a map of them would show nothing.
         nodes=_proximity(concepts, views) if chosen.basis == "concepts" else (),
         shares=shares,
@@ -140,11 +141,13 @@ def _top_concepts(
 
 
 def _cluster(
-    images: pd.DataFrame, top: NDArray[np.int64], concepts: tuple[ConceptInfo, ...]
+    images: pd.DataFrame,
+    other: NDArray[np.float64] | None,
+    top: NDArray[np.int64],
+    concepts: tuple[ConceptInfo, ...],
 ) -> tuple[tuple[PointView, ...], tuple[ClusterMark, ...]]:
-    xy = fill_box(images[["x", "y"]].to_numpy(dtype=np.float64), *CLUSTER_BOX)
-    umap = umap_columns(images)
-    other = None if umap is None else fill_box(umap, *CLUSTER_BOX)
+    """Dots and labels; `other` are their places (n, 2) in the figure by UMAP."""
+    xy = fill_box(columns(images, "x", "y"), *CLUSTER_BOX)
     css = {concept.index: css_color(concept) for concept in concepts}
     points = tuple(
         PointView(x, y, css.get(t, "c-none"))

@@ -22,7 +22,7 @@ def crop_views(
         image, box = -1, (0.0, 0.0, 1.0, 1.0)
         row = concept.crop_rows[place] if place < len(concept.crop_rows) else -1
         if 0 <= row < len(places):
-            number, left, top, right, bottom = places[row]
+            number, left, top, right, bottom = places[row].tolist()
             image, box = int(number), (left, top, right, bottom)
         alt = f"Crop {place + 1} of {label}"
         views.append(CropView(Picture(links.file(f"{entry.dir}/{name}"), alt), image, box))

@@ -17,6 +17,7 @@ from .example_page import example_page, has_example
 from .figures import dots
 from .image_page import image_page
 from .links import Links
+from .pieces import fan, likes
 from .shared_maps import shared_maps
 from .texts import count, decimals, percent
 from .trust import FIDELITY
@@ -148,7 +149,9 @@ def _environment() -> Environment:
     )
     # Pages carry a value an image: spaces between them would be a tenth of it.
     environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
-    environment.filters.update(percent=percent, count=count, decimals=decimals, dots=dots)
+    environment.filters.update(
+        percent=percent, count=count, decimals=decimals, dots=dots, fan=fan, likes=likes
+    )
     environment.globals.update(
         CLASSES=links.CLASSES,
         METHOD=links.METHOD,
