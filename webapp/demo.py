@@ -52,7 +52,7 @@ FULL = Size(
 )
 QUICK = Size(
     leaves_per_class=48,
-    epochs=None,
+    epochs=10,
     concepts=4,
     visualization_px=64,
     visualization_steps=4,
