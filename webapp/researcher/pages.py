@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from experiments.checks import CHECKS
 from experiments.study import Study
 from webapp.models import StudyRecord
 from webapp.services import monitor
@@ -84,7 +85,7 @@ def _trials_per_person(study: Study) -> int | None:
     return len(draw_schedule(study, study.cells[0], study.config.seed))
 
 
-UNITS = ("ms", "s", "min", "px")
+UNITS = ("ms", "s", "min", "px", "cm")
 
 
 def plain(value: Any) -> str:
@@ -104,7 +105,13 @@ def plain(value: Any) -> str:
 
 def rows_of(model: Any) -> list[tuple[str, str]]:
     """The fields of a part of the study file, name and value."""
-    return [field(name, value) for name, value in model.model_dump(mode="json").items()]
+    values: dict[str, Any] = model.model_dump(mode="json")
+    rows = []
+    for name, value in values.items():
+        words, text = field(name, value)
+        # Where a field and its duration are named alike, as feedback and feedback_ms.
+        rows.append((f"{words} time" if words != name and words in values else words, text))
+    return rows
 
 
 def field(name: str, value: Any) -> tuple[str, str]:
@@ -121,3 +128,12 @@ def field(name: str, value: Any) -> tuple[str, str]:
     else:
         words, text = name, plain(value)
     return words.removeprefix("n_").replace("_", " "), text
+
+
+def check_name(name: str) -> str:
+    """A check as people read it; any other reason as it is.
+
+    >>> check_name("median_rt_ms")
+    'median rt'
+    """
+    return field(name, "")[0] if name in CHECKS else name

@@ -30,7 +30,7 @@ from .access import (
     present_account,
     the_account,
 )
-from .pages import StudyPage, cells_of, field, rows_of, study_page
+from .pages import StudyPage, cells_of, check_name, field, rows_of, study_page
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response as BaseResponse
@@ -56,7 +56,7 @@ def role_helpers() -> dict[str, object]:
         account = present_account()
         return account is not None and accounts.allows(account.role, role)
 
-    return {"may": may}
+    return {"may": may, "check_name": check_name, "field": field}
 
 
 @researcher.route("/login", methods=["GET", "POST"])
