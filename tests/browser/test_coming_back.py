@@ -59,7 +59,7 @@ def test_the_block_begins_anew(server: LiveServer, visitor: Visitor) -> None:
 
 @pytest.mark.parametrize("server", ["refuse"], indirect=True)
 def test_whoever_leaves_is_asked_and_not_taken_back(server: LiveServer, visitor: Visitor) -> None:
-    visitor.skip_to_the_task()
+    visitor.come_to_the_task()
     assert "your visit ends" in visitor.page.locator(".gate").inner_text()
     visitor.come_to_a_trial()
     visitor.answer_and_go_on()

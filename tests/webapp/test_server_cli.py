@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -10,20 +11,24 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from experiments.study import Study
 from lens_core.atlas import LensError
-from webapp import server_cli
+from tests.load.active import Participant, Seen
+from tests.load.stage import Seat, seat_people
+from webapp import create_app, server_cli
 from webapp.cli import Terminal
 from webapp.config import ServerConfig
 from webapp.database import Database
-from webapp.models import Account
+from webapp.models import Account, Response
 from webapp.services import accounts
 
 
@@ -107,9 +112,39 @@ def test_a_database_out_of_reach_is_one_line(
     assert "\n" not in str(done.exception)
 
 
+async def answer_while(seats: list[Seat], port: int, happens: Callable[[], object]) -> Seen:
+    """Everybody answers everything, while something happens to the server."""
+    seen = Seen()
+
+    async def take_part(seat: Seat) -> None:
+        person = Participant(seat, port, seen)
+        await person.load_block()
+        while person.next is not None:
+            await person.answer()
+            await asyncio.sleep(0.2)
+            if person.next is not None and person.next not in person.known:
+                await person.load_block()
+        person.browser.close()
+
+    async def disturb() -> None:
+        await asyncio.sleep(0.3)
+        happens()
+
+    await asyncio.gather(disturb(), *map(take_part, seats))
+    return seen
+
+
+def workers_of(pid: int) -> set[str]:
+    return set(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="gunicorn is unix's")
-def test_serving_for_real_and_stopping_gracefully(folder: Path, study: Study) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="counts processes in /proc")
+def test_serving_for_real_restarting_and_stopping_gracefully(folder: Path, study: Study) -> None:
+    """New workers take over in the middle of everybody's task: no request fails, none is lost."""
+    config = ServerConfig(directory=folder)
+    database = Database(config.url)
+    seats = seat_people(create_app(config, database), study, 4)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -134,6 +169,18 @@ def test_serving_for_real_and_stopping_gracefully(folder: Path, study: Study) ->
         with browser.open(f"{address}/study/{study.name}/", timeout=20) as reply:
             assert study.title in reply.read().decode()
             assert reply.headers["Content-Security-Policy"]
+        before = workers_of(server.pid)
+        visits = answer_while(seats, port, lambda: server.send_signal(signal.SIGHUP))
+        with ThreadPoolExecutor(1) as threads:  # a browser test may have left its loop running
+            seen = threads.submit(asyncio.run, visits).result()
+        for _ in range(300):
+            if before.isdisjoint(workers_of(server.pid)):
+                break
+            time.sleep(0.1)
+        assert before.isdisjoint(workers_of(server.pid)), "the workers are others"
+        with database.read() as db:
+            stored = db.scalars(select(func.count(Response.id))).one()
+        assert len(seen.save_ms) == stored > 30, "whoever fails practice repeats it, and leaves"
     finally:
         server.send_signal(signal.SIGTERM)
         _, said = server.communicate(timeout=60)
