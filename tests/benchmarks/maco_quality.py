@@ -48,11 +48,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from maco_quality_judging import as_horama_shows, bare, only, verdict
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
@@ -60,21 +59,17 @@ from torch.nn import functional
 from lens_core.atlas import Atlas
 from lens_core.build import BuildSettings, build_atlas
 from lens_core.classifier import Classifier, load_classifier
-from lens_core.metrics.feature_visualization import fid
-from lens_core.visualization.exhibits import Exhibit, exhibit, to_tensor
-from lens_core.visualization.judging import judge_class, look
+from lens_core.visualization.exhibits import Exhibit, exhibit
 from lens_core.visualization.maco import visualize
 from lens_core.visualization.making import settings_for
 from lens_core.visualization.optimise import Visualizations
 from lens_core.visualization.picture import to_picture
+from lens_core.visualization.settings import MacoSettings
 from lens_core.visualization.spectrum import Spectrum, measure_spectrum
 from lens_core.visualization.targets import Targets
 
 PEER_STEPS = 1000
 _SPECTRUM_IMAGES = 128
-_MORE = 1.25
-_SIDES = (0.25, 0.5)
-_BATCH = 64
 FACTORY = """
 import torch
 from lens_core.training.leafnet import LeafNet
@@ -102,6 +97,8 @@ class Case:
     ----------
     directions
         (k, d), those of the concepts asked for, `ids`.
+    steps
+        Of our pictures; None: as an atlas's have.
     """
 
     classifier: Classifier
@@ -111,6 +108,14 @@ class Case:
     ids: tuple[int, ...]
     px: int
     work: Path
+    steps: int | None = None
+
+    @property
+    def settings(self) -> MacoSettings:
+        """Ours: those of `lens atlas build`, or fewer steps."""
+        suited = settings_for(self.classifier, "maco", self.px)
+        assert isinstance(suited, MacoSettings)
+        return replace(suited, steps=self.steps or suited.steps)
 
 
 def prepare(options: argparse.Namespace, work: Path) -> Case:
@@ -130,12 +135,14 @@ def prepare(options: argparse.Namespace, work: Path) -> Case:
     views = shown.views(classifier.preprocessing.input_px, _SPECTRUM_IMAGES)
     rows = torch.from_numpy(one.array(f"{dictionary}/dictionary")).float()[list(shown.rows)]
     ids = tuple(i for i in options.concepts or range(len(rows)) if i < len(rows))
-    return Case(classifier, measure_spectrum(views), shown, rows[list(ids)], ids, options.px, work)
+    steps = 6 if options.quick else None
+    spectrum = measure_spectrum(views)
+    return Case(classifier, spectrum, shown, rows[list(ids)], ids, options.px, work, steps)
 
 
 def ours(case: Case, px: int) -> tuple[Seconds, Visualizations]:
     """Seconds a picture, and pictures, as `lens atlas build` makes them, the class's too."""
-    settings = settings_for(case.classifier, "maco", px)
+    settings = replace(case.settings, size_px=px)
     targets = Targets(case.directions, (case.shown.class_id,))
     wall, cpu = time.perf_counter(), time.process_time()
     made = visualize(case.classifier, targets, case.spectrum, settings)
@@ -208,94 +215,6 @@ def peer_pictures(case: Case, steps: int) -> dict[int, dict[str, Tensor]]:
     return found
 
 
-def as_horama_shows(image: Tensor, transparency: Tensor) -> Image.Image:
-    """RGBA as its `plot_maco` draws: 1 to 99 % of values spread over the range, alpha to 80 %."""
-    rgb, alpha = image.numpy(), transparency.numpy()
-    rgb = np.clip(rgb, *np.percentile(rgb, (1, 99)))
-    rgb = (rgb - rgb.min()) / (rgb.max() - rgb.min())
-    alpha = np.clip(alpha / np.percentile(alpha, 80), 0, 1)
-    stacked = np.concatenate([rgb, alpha[None]]).transpose(1, 2, 0)
-    return Image.fromarray(np.round(stacked * 255).astype(np.uint8), mode="RGBA")
-
-
-def bare(image: Tensor) -> Image.Image:
-    """Opaque, nothing stretched."""
-    rgb = image.clamp(0, 1).permute(1, 2, 0).numpy()
-    return Image.fromarray(np.round(rgb * 255).astype(np.uint8)).convert("RGBA")
-
-
-def verdict(judge: Classifier, name: str, shown: Exhibit, took_part: bool) -> dict[str, object]:
-    """All figures of one set of pictures before one judge."""
-    seen = look(judge, shown)
-    said = judge_class(judge, shown, seen, "", name, took_part)
-    px = judge.preprocessing.input_px
-    n = int(_MORE * seen.views.shape[-1]) + 1
-    pictures = torch.stack([to_tensor(picture) for picture in shown.pictures])
-    made = features(judge, random_crops(pictures, n, px, near_middle=True))
-    real = features(judge, random_crops(shown.views(px, 10_000), n, px, near_middle=False))
-    return {
-        "plausibility": round(said.plausibility, 4),
-        "plausibility_real": round(said.plausibility_real, 4),
-        "fid": float(f"{fid(made, real):.4g}"),
-        "fid_scaled": round(fid(functional.normalize(made), functional.normalize(real)), 4),
-        "fid_crops": n,
-        "kid": [float(f"{value:.4g}") for value in (said.kid, said.kid_low, said.kid_high)],
-        "top1": said.top1,
-        "mean_rank": said.mean_rank,
-        "n": said.n,
-    }
-
-
-def random_crops(pictures: Tensor, n: int, px: int, near_middle: bool) -> Iterator[Tensor]:
-    """Batches of n random square crops of pictures (k, 3, S, S), each picture as often."""
-    generator = torch.Generator().manual_seed(0)
-    size = pictures.shape[-1]
-    batch = []
-    for i in range(n):
-        side = _SIDES[0] + (_SIDES[1] - _SIDES[0]) * torch.rand(1, generator=generator)
-        if near_middle:
-            middle = 0.5 + 0.15 * torch.randn(2, generator=generator)
-        else:
-            middle = torch.rand(2, generator=generator)
-        width = round(float(side) * size)
-        left, top = (
-            round(float((at - side / 2).clamp(0, 1 - float(side))) * (size - 1)) for at in middle
-        )
-        crop = pictures[i % len(pictures), None, :, top : top + width, left : left + width]
-        batch.append(
-            functional.interpolate(
-                crop, (px, px), mode="bilinear", align_corners=False, antialias=True
-            )
-        )
-        if len(batch) == _BATCH or i == n - 1:
-            yield torch.cat(batch)
-            batch = []
-
-
-@torch.inference_mode()
-def features(judge: Classifier, batches: Iterator[Tensor]) -> Tensor:
-    """(n, d), means over positions of the judge's layer."""
-    return torch.cat([judge.encode(x).mean((2, 3)) for x in batches]).clone()
-
-
-def only(shown: Exhibit, rows: list[int], pictures: list[Image.Image]) -> Exhibit:
-    """The exhibit of some of its concepts, with other pictures."""
-
-    def some(values: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(values[i] for i in rows)
-
-    return replace(
-        shown,
-        concepts=some(shown.concepts),
-        rows=some(shown.rows),
-        pictures=tuple(pictures),
-        class_picture=None,
-        crops=some(shown.crops),
-        crop_images=some(shown.crop_images),
-        crop_boxes=some(shown.crop_boxes),
-    )
-
-
 def measure(case: Case, judges: list[str], steps: int, sizes: tuple[int, ...]) -> dict[str, object]:
     """Time our defaults at all sizes, and judge both sides at the case's."""
     seconds = {px: ours(case, px) for px in dict.fromkeys((case.px, *sizes))}
@@ -345,16 +264,23 @@ def measure(case: Case, judges: list[str], steps: int, sizes: tuple[int, ...]) -
     }
 
 
-def leaves(root: Path) -> tuple[Path, str, str]:
+def leaves(root: Path, quick: bool) -> tuple[Path, str, str]:
     """The built-in images, an untrained network, and the class to take."""
+    from experiments.generators.leaves import draw, sample
     from experiments.generators.leaves.dataset import write_dataset
 
-    images = root / "leaves"
-    if not images.exists():
-        write_dataset(images, 12, 0)
-    names = sorted(p.name for p in (images / "train").iterdir())
+    images = root / "leaves" / "train"
+    if quick:
+        rng = np.random.default_rng(0)
+        for family in ("Betulaceae", "Ginkgoaceae"):
+            (images / family).mkdir(parents=True, exist_ok=True)
+            for number in range(6):
+                draw(sample(family, rng)).image.save(images / family / f"{number}.png")
+    elif not images.exists():
+        write_dataset(images.parent, 12, 0)
+    names = sorted(p.name for p in images.iterdir())
     (root / "leafnet.py").write_text(FACTORY.format(n=len(names), names=names), "utf-8")
-    return images / "train", f"{root / 'leafnet.py'}:leafnet", names[0]
+    return images, f"{root / 'leafnet.py'}:leafnet", names[0]
 
 
 def main() -> None:
@@ -384,7 +310,7 @@ def main() -> None:
         work = options.work or Path(folder)
         work.mkdir(parents=True, exist_ok=True)
         if options.images is None:
-            options.images, options.model, options.classes = leaves(work)
+            options.images, options.model, options.classes = leaves(work, options.quick)
             options.select = "labelled"
             options.judges = options.judges or [options.model]
         if options.quick:
