@@ -22,4 +22,5 @@ def decimals(number: Any, digits: int = 2) -> str:
     """A number with a true minus sign; a dash if there is none."""
     if number is None:
         return "–"
-    return f"{float(number):.{digits}f}".replace("-", "\u2212")
+    rounded = round(float(number), digits) + 0.0  # nothing is written as minus nothing
+    return f"{rounded:.{digits}f}".replace("-", "\u2212")
