@@ -24,7 +24,8 @@ import pandas as pd
 
 from analysis.click_maps import smooth
 from analysis.drawings import describe_drawings
-from analysis.programmes.drawings import click_map_study, drawing_study
+from analysis.programmes.click_maps import click_map_study
+from analysis.programmes.drawings import drawing_study
 
 SEED = 0
 rng = np.random.default_rng(SEED)

@@ -1,14 +1,13 @@
-"""Are machines' drawings like ours, and which places do people look at? Three tasks, one programme.
+"""Are machines' drawings like ours? Two tasks and a feature space, one programme.
 
 *Naming*: people name a drawing among K; accuracy by who drew it. *By a person?*: people say whether
 a person drew it; d′ and bias by agent. *Features*: recognizability, diversity and originality of
 drawings in a feature space, with the distance of each machine from people
-(:mod:`analysis.drawings`). *Click maps*: split-half reliability against a shuffled null, and a
-model's maps against people's with their ceiling (:mod:`analysis.click_maps`).
+(:mod:`analysis.drawings`). The places that people mark are in
+:mod:`analysis.programmes.click_maps`.
 
 Sources: Boutin, Singhal, Thomas and Serre (2022), Diversity vs. Recognizability, NeurIPS; Boutin,
-Fel, Singhal, Mukherji, Nagaraj, Colin and Serre (2023), Diffusion Models as Artists, ICML; Linsley,
-Shiebler, Eberhardt and Serre (2019), Learning What and Where to Attend, ICLR.
+Fel, Singhal, Mukherji, Nagaraj, Colin and Serre (2023), Diffusion Models as Artists, ICML.
 """
 
 from __future__ import annotations
@@ -18,20 +17,17 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from analysis.accuracy import BOOTSTRAP_RESAMPLES, accuracy_by_condition
-from analysis.click_maps import click_map_reliability, similarity_to_model
 from analysis.clustered_logit import NotEstimable
 from analysis.differences import compare_conditions
 from analysis.drawings import Drawings, generalization_curve
 from analysis.people import require_columns
 from analysis.programmes.base import Drawing, Programme, Section, Shown, attempt
 from analysis.programmes.figures import plane_figure, row_figure
-from analysis.progress import Track, no_track
 from analysis.signal_detection import yes_no_by_condition
 
-NAME, CLICK_MAPS = "drawings", "click_maps"
+NAME = "drawings"
 BY_A_PERSON = ("person", "people", "human", "humans")
 NOT_TOLD = "not told"
 PEOPLE = Shown("people", "n_participants", "integer")
@@ -153,74 +149,6 @@ def _together(by_task: Mapping[str, Programme]) -> Programme:
     )
 
 
-def click_map_study(
-    maps: ArrayLike,
-    answers: pd.DataFrame,
-    *,
-    cluster: str,
-    image: str,
-    rng: np.random.Generator,
-    models: Mapping[str, Mapping[str, ArrayLike]] | None = None,
-    n_splits: int = 100,
-    level: float = 0.95,
-    track: Track = no_track,
-) -> Programme:
-    """Reliability of people's maps, and how near models come to the ceiling.
-
-    Parameters
-    ----------
-    maps : (N, h, w) one map a row of ``answers``, smoothed if they were clicked.
-    models : by model, its map of each image.
-
-    Raises
-    ------
-    NotEstimable
-        If no image has maps of two people.
-    """
-    found = click_map_reliability(
-        maps, answers, cluster=cluster, image=image, rng=rng, n_splits=n_splits, level=level,
-        track=track,
-    )  # fmt: skip
-    notes = list(found.notes)
-    sections = [_reliability(found.overall), _images(found.table)]
-    rows = []
-    for name, own in (models or {}).items():
-        near = attempt(
-            f"similarity of {name}",
-            lambda own=own: similarity_to_model(  # type: ignore[misc]
-                maps, answers, own, image=image, reliability=found, level=level
-            ),
-            notes,
-        )
-        if near is not None:
-            rows.append(near.overall.assign(model=name))
-    if rows:
-        sections.append(_similarity(pd.concat(rows, ignore_index=True)))
-    by_image = found.table.sort_values("spearman_brown", ascending=False).reset_index(drop=True)
-    by_image["n_images"] = len(by_image)  # one colour for all
-    null_high = float(found.overall["null_high"].iloc[0])
-    drawing = Drawing(
-        CLICK_MAPS,
-        lambda theme: row_figure(
-            by_image.head(40), theme, value="spearman_brown", name="image", colour_by="n_images",
-            x_label="Reliability (split half, stepped up)",
-            neutral=null_high if np.isfinite(null_high) else None,
-            neutral_word="other images, 95 %",
-        ),
-        "Reliability of each image's click map.",
-        "A diamond is one image, the best forty at most. The line is what maps of two different "
-        "images reach in 95 of 100 cases.",
-    )  # fmt: skip
-    return Programme(
-        CLICK_MAPS,
-        "Which places make it recognisable?",
-        "Linsley et al. (2019), ICLR",
-        tuple(sections),
-        (drawing,),
-        tuple(notes),
-    )
-
-
 def _recognition(table: pd.DataFrame) -> Section:
     return Section(
         "recognition",
@@ -258,7 +186,7 @@ def _agents(
         "agents",
         "Which agents differ from the reference?",
         table,
-        "logit clustered by participant and concept (CR1); p corrected by Holm's method",
+        "logit clustered by participant and concept (CR2); p corrected by Holm's method",
         (
             Shown("Drawn by", "condition", "label"),
             Shown("against", "reference", "label"),
@@ -356,63 +284,3 @@ def _described(
             )
         )
     return sections, drawings
-
-
-def _reliability(overall: pd.DataFrame) -> Section:
-    return Section(
-        "reliability",
-        "Do people find the same places diagnostic?",
-        overall,
-        "correlation of the mean maps of two halves of the people, over random halves, stepped up "
-        "by Spearman and Brown; the null correlates halves of different images; t over images",
-        (
-            Shown("Images", "n_images", "integer"),
-            Shown("split half", "split_half", "number"),
-            Shown("stepped up", "spearman_brown", "number"),
-            Shown("interval", "spearman_brown_low", "number", "spearman_brown_high"),
-            Shown("one against the rest", "leave_one_out", "number"),
-            Shown("ceiling", "ceiling", "number"),
-            Shown("null", "null", "number"),
-            Shown("null, 95 %", "null_high", "number"),
-        ),
-        scope="these people, images like these",
-        sentence="Maps of two halves of the people agree with {spearman_brown:number} "
-        "({spearman_brown_low:number} to {spearman_brown_high:number}); halves of different images "
-        "reach {null:number}.",
-    )
-
-
-def _images(table: pd.DataFrame) -> Section:
-    return Section(
-        "images",
-        "Which images?",
-        table,
-        "the same for each image",
-        (
-            Shown("Image", "image"),
-            PEOPLE,
-            Shown("split half", "split_half", "number"),
-            Shown("stepped up", "spearman_brown", "number"),
-            Shown("α", "alpha", "number"),
-            Shown("ceiling", "ceiling", "number"),
-        ),
-        scope="these people and images",
-    )
-
-
-def _similarity(table: pd.DataFrame) -> Section:
-    return Section(
-        "similarity",
-        "How near do models come to people?",
-        table,
-        "correlation of a model's map with people's mean map, and its share of the ceiling",
-        (
-            Shown("Model", "model"),
-            Shown("correlation", "similarity", "number"),
-            Shown("interval", "similarity_low", "number", "similarity_high"),
-            Shown("share of the ceiling", "share_of_ceiling", "percent"),
-            Shown("interval", "share_of_ceiling_low", "percent", "share_of_ceiling_high"),
-            Shown("images", "n_images", "integer"),
-        ),
-        scope="these people and this model, images like these",
-    )

@@ -150,7 +150,7 @@ PROGRAMMES: tuple[Known, ...] = (
     ),
     Known(
         "click_maps",
-        "clicks:clicked_places",
+        "click_maps:clicked_places",
         ("click_maps", "clickme", "clicks"),
         _holds("clicks", "clicked places"),
         scored=False,

@@ -8,7 +8,8 @@ import pytest
 
 from analysis.clustered_logit import NotEstimable
 from analysis.drawings import describe_drawings
-from analysis.programmes.drawings import click_map_study, drawing_study
+from analysis.programmes.click_maps import click_map_study
+from analysis.programmes.drawings import drawing_study
 
 
 def options(**more: Any) -> dict[str, Any]:

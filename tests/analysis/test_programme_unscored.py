@@ -13,7 +13,7 @@ import pytest
 from analysis.clustered_logit import NotEstimable
 from analysis.dataset import from_frames
 from analysis.errors import AnalysisError
-from analysis.programmes.clicks import clicked_places
+from analysis.programmes.click_maps import clicked_places
 from analysis.programmes.naming import naming_study
 from analysis.programmes.rating import rating_study
 from analysis.report import render_report
