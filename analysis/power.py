@@ -4,7 +4,10 @@ This is the one module of the package that knows of the package :mod:`experiment
 drawn once for as many people as the largest size; every simulated study then draws new people and
 new items for them, by the formula of :class:`experiments.observers.Psychometric`:
 
-    P(right) = γ + (1 − γ − λ) σ(β (gap − α) + effect[condition] + participant + item).
+    P(strongest) = γ + (1 − γ − λ) σ(β (|gap| − α) + effect[condition] + participant + item),
+
+where the strongest option is the one that the pictures speak for, and gap the evidence for the
+right option minus that for the best other one: where it is negative, the strongest is wrong.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ from analysis.sample_size import (
 from experiments.observers import Psychometric
 from experiments.schedule import draw_schedule, generator
 from experiments.study import Study
-from experiments.truth import calibrated
+from experiments.truth import calibrated, has_right_answers, right_answers
 
 Floats = NDArray[np.float64]
 SIZES = (20, 40, 60, 80, 120, 160)
@@ -113,15 +116,14 @@ class StudySimulator:
             for trial in draw_schedule(study, cell, own):
                 if trial.phase != "test":
                     continue
-                percept = study.task.percept(trial, study)
-                ordered = np.sort(percept.strengths)
-                if len(ordered) < 2:
+                strengths = list(study.task.percept(trial, study).strengths)
+                if trial.right is None or len(strengths) < 2:
                     continue
                 number.append(person)
                 condition.append(trial.condition)
                 item.append(trial.item)
-                gap.append(ordered[-1] - ordered[-2])
-                n_options.append(len(ordered))
+                n_options.append(len(strengths))
+                gap.append(strengths.pop(trial.right) - max(strengths))
         if not number:
             raise AnalysisError(f"study {study.name} schedules no test trials; check its design")
         self.number = np.array(number)
@@ -159,14 +161,15 @@ class StudySimulator:
         labels = pd.factorize(pd.Series(condition) + "/" + pd.Series(place.astype(str)))
         kind = self.observer
         logit = (
-            kind.slope * (self.gap[use] - kind.threshold)
+            kind.slope * (np.abs(self.gap[use]) - kind.threshold)
             + np.array([kind.effects.get(name, 0.0) for name in condition])
             + rng.normal(0, kind.participant_sd, n_people)[number]
             + rng.normal(0, kind.item_sd, len(labels[1]))[labels[0]]
         )
         n_options, which = np.unique(self.n_options[use], return_inverse=True)
         guess = np.array([kind.guess_rate(int(n)) for n in n_options])[which]
-        p = guess + (1 - guess - kind.lapse) * special.expit(logit)
+        strongest = guess + (1 - guess - kind.lapse) * special.expit(logit)
+        p = right_answers(self.gap[use], strongest, self.n_options[use])
         return pd.DataFrame(
             {
                 "participant": self.names[use],
@@ -190,6 +193,11 @@ def study_power(study: Study, asked: Asked, track: Track = no_track) -> Power:
         raise AnalysisError(
             f"study {study.name} has one condition, so there is no difference to find; add "
             "conditions, or plan for the precision of one accuracy"
+        )
+    if not has_right_answers(study):
+        raise AnalysisError(
+            f"answers in study {study.name} are neither right nor wrong, so power for a difference "
+            "of accuracies makes no sense here"
         )
     _check(asked)
     reference = _reference(study)

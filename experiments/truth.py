@@ -120,12 +120,18 @@ def _accuracy(study: Study, observer: Psychometric, condition: str) -> float:
     core = seen @ node_weights / node_weights.sum()
     guess = np.array([observer.guess_rate(int(n)) for n in n_options])
     strongest = guess + (1 - guess - observer.lapse) * core
-    # Where the pictures speak against the key, the strongest answer is a wrong one; where two are
-    # equally strong, either may pass for the strongest.
+    return float(right_answers(gaps, strongest, n_options) @ shares)
+
+
+def right_answers(gaps: np.ndarray, strongest: np.ndarray, n_options: np.ndarray) -> np.ndarray:
+    """Probability of the right answer, from that of the answer with the strongest evidence.
+
+    Where the pictures speak against the key (a negative gap), the strongest answer is a wrong one;
+    where two are equally strong, either may pass for the strongest.
+    """
     otherwise = (1 - strongest) / (n_options - 1)
     chosen = np.select([gaps > 0, gaps < 0], [1.0, 0.0], 0.5)
-    right = chosen * strongest + (1 - chosen) * otherwise
-    return float(right @ shares)
+    return np.asarray(chosen * strongest + (1 - chosen) * otherwise)
 
 
 def gaps_asked(study: Study, condition: str) -> tuple[np.ndarray, np.ndarray]:
