@@ -18,6 +18,7 @@ from analysis.crossed_lmm import response_time_model
 from analysis.dataset import Dataset
 from analysis.effect_sizes import effect_sizes
 from analysis.exclusions import NO_CONDITION, Exclusions
+from analysis.gee import compare_conditions_gee
 from analysis.multiple_comparisons import pairwise_comparisons
 from analysis.people import met_several, participant_means
 from analysis.programmes.base import Section, Shown, attempt
@@ -63,8 +64,15 @@ def beside(
         )
         return _mixed(found.table, found.notes)
 
+    def averaged() -> Section:
+        found = compare_conditions_gee(
+            test, cluster=PERSON, order=order, reference=plan.reference, level=plan.level
+        )
+        return _averaged(found.table, found.notes)
+
     asked: list[tuple[str, bool, Callable[[], Section | None]]] = [
         ("crossed mixed logit", several and len(test) <= MOST_TRIALS, mixed),
+        ("population-averaged logit", several and len(test) <= MOST_TRIALS, averaged),
         (
             "comparison of all pairs",
             len(order) > 2,
@@ -104,8 +112,9 @@ def beside(
             found.append(section)
     if several and len(test) > MOST_TRIALS:
         notes.append(
-            f"The crossed mixed logit takes long above {MOST_TRIALS} answers, so it is off here; "
-            "compare_conditions_mixed(most_trials=…) makes it."
+            f"The crossed mixed logit and the population-averaged one take long above "
+            f"{MOST_TRIALS} answers, so they are off here; "
+            "compare_conditions_mixed(most_trials=…) and compare_conditions_gee make them."
         )
     return found
 
@@ -126,6 +135,26 @@ def _mixed(table: pd.DataFrame, notes: Sequence[str]) -> Section:
             Shown("p", "p", "p"),
         ),
         scope=str(table["scope"].iloc[0]),
+        caption=" ".join(notes),
+    )
+
+
+def _averaged(table: pd.DataFrame, notes: Sequence[str]) -> Section:
+    return Section(
+        "population_averaged",
+        "The same comparison averaged over people",
+        table,
+        "logit by generalised estimating equations, answers of a person exchangeable, robust "
+        "covariance",
+        (
+            CONDITION,
+            AGAINST,
+            Shown("odds ratio", "odds_ratio", "number"),
+            Shown("interval", "low", "number", "high"),
+            Shown("t", "t", "number"),
+            Shown("df", "df", "df"),
+            Shown("p", "p", "p"),
+        ),
         caption=" ".join(notes),
     )
 

@@ -1,4 +1,4 @@
-"""Do conditions differ over sessions? Population-averaged logits with people as clusters.
+"""Do conditions differ, also over sessions? Population-averaged logits with people as clusters.
 
 Generalised estimating equations for correct answers,
 
@@ -27,6 +27,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from analysis.clustered_logit import SEPARATED, Contrast, NotEstimable, codes
+from analysis.crossed import condition_design
+from analysis.differences import THESE_STIMULI
 from analysis.people import require_columns
 
 Floats = NDArray[np.float64]
@@ -72,6 +74,42 @@ class GeeFit:
             raise NotEstimable("there are too few people to test all coefficients at once")
         f = float(values @ np.linalg.solve(spread, values)) / q
         return f, q, self.df, float(special.fdtrc(q, self.df, f))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the numbers mean, in words."""
+        told = (
+            "Effects are marginal: they compare populations' average accuracy, not single people.",
+            f"Answers of one person correlate by {self.correlation:.2f}.",
+        )
+        if not self.bias_reduced:
+            return told
+        return (
+            *told,
+            f"With {self.n_participants} people (under {FEW_PEOPLE}) the covariance is corrected "
+            "for few clusters.",
+        )
+
+
+@dataclass(frozen=True)
+class MarginalComparisons:
+    """Conditions against the reference.
+
+    Attributes
+    ----------
+    table : one row a condition: ``condition``, ``reference``, ``method``, ``scope``,
+        ``odds_ratio`` with ``low`` and ``high``, ``t``, ``df``, ``p``.
+    fit : the model.
+    notes : in words.
+    """
+
+    table: pd.DataFrame
+    fit: GeeFit
+    notes: tuple[str, ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """The comparisons."""
+        return self.table
 
 
 @dataclass(frozen=True)
@@ -157,6 +195,62 @@ def fit_gee(
     )
 
 
+def compare_conditions_gee(
+    trials: pd.DataFrame,
+    *,
+    cluster: str,
+    order: Sequence[str] | None = None,
+    reference: str | None = None,
+    level: float = 0.95,
+    bias_reduced: bool | None = None,
+) -> MarginalComparisons:
+    """Every condition against the reference, averaged over people; stimuli are taken as fixed.
+
+    Parameters
+    ----------
+    trials : test trials with ``condition`` and ``correct``.
+    order : conditions; the first one is the reference unless given.
+
+    Raises
+    ------
+    NotEstimable
+        With one condition, too few people, or a condition that is all right or all wrong.
+    """
+    require_columns(trials, [cluster, "condition", "correct"])
+    design = condition_design(
+        trials[trials["correct"].notna()],
+        cluster=cluster,
+        item=None,
+        order=order,
+        reference=reference,
+    )
+    fit = fit_gee(
+        design.x,
+        design.used["correct"].to_numpy(),
+        participants=design.used[cluster].to_numpy(),
+        names=design.names,
+        bias_reduced=bias_reduced,
+    )
+    rows = []
+    for place, other in enumerate(design.others, 1):
+        found = fit.contrast(np.eye(len(fit.names))[place], level)
+        rows.append(
+            {
+                "condition": other,
+                "reference": design.reference,
+                "method": "GEE, exchangeable",
+                "scope": THESE_STIMULI,
+                "odds_ratio": float(np.exp(found.estimate)),
+                "low": float(np.exp(found.low)),
+                "high": float(np.exp(found.high)),
+                "t": found.t,
+                "df": found.df,
+                "p": found.p,
+            }
+        )
+    return MarginalComparisons(pd.DataFrame(rows), fit, fit.notes)
+
+
 def session_by_condition(
     trials: pd.DataFrame,
     *,
@@ -220,20 +314,11 @@ def session_by_condition(
                 "df1": df1,
                 "df2": df2,
                 "p": p,
-                "scope": "these stimuli only",
+                "scope": THESE_STIMULI,
             }
         )
-    notes = [
-        "Effects are marginal: they compare populations' average accuracy, not single people.",
-        f"Answers of one person correlate by {fit.correlation:.2f}.",
-    ]
-    if fit.bias_reduced:
-        notes.append(
-            f"With {fit.n_participants} people (under {FEW_PEOPLE}) the covariance is corrected "
-            "for few clusters."
-        )
     return SessionEffects(
-        pd.DataFrame(tests), _cells(fit, conditions, sessions, level), fit, tuple(notes)
+        pd.DataFrame(tests), _cells(fit, conditions, sessions, level), fit, fit.notes
     )
 
 

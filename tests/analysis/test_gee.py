@@ -8,7 +8,7 @@ import pytest
 from scipy.special import expit
 
 from analysis.clustered_logit import NotEstimable
-from analysis.gee import fit_gee, session_by_condition
+from analysis.gee import compare_conditions_gee, fit_gee, session_by_condition
 
 OHIO = {
     0: [237, 10, 15, 4, 16, 2, 7, 3, 24, 3, 3, 2, 6, 2, 5, 11],
@@ -78,6 +78,20 @@ def test_a_planted_interaction_is_found() -> None:
     assert table.set_index("source").loc["condition:session", "p"] < 0.01
 
 
+def test_conditions_of_a_balanced_study_are_its_shares() -> None:
+    trials = study(5, people=16, effect=0.5)
+    found = compare_conditions_gee(trials, cluster="participant", reference="baseline")
+    row = found.to_frame().iloc[0]
+    means = trials.groupby("condition")["correct"].mean()
+    odds = means / (1 - means)
+    assert row["odds_ratio"] == pytest.approx(odds["map"] / odds["baseline"], rel=1e-6)
+    assert (row["df"], row["scope"]) == (14, "these stimuli only")
+    assert "marginal" in found.notes[0]
+    assert "16 people" in found.notes[-1]
+    with pytest.raises(NotEstimable, match="only one condition"):
+        compare_conditions_gee(trials.assign(condition="x"), cluster="participant")
+
+
 def test_rows_in_any_order_give_the_same() -> None:
     trials = study(2)
     mixed = trials.sample(frac=1, random_state=1)
@@ -103,6 +117,16 @@ def test_faults() -> None:
     perfect = trials.assign(correct=trials["correct"].where(trials["condition"] == "map", 1))
     with pytest.raises(NotEstimable, match="all right or all wrong"):
         session_by_condition(perfect, cluster="participant")
+
+
+@pytest.mark.slow
+def test_conditions_hold_their_level() -> None:
+    """100 null studies of 24 people: .05 is seen below .12 (three standard errors)."""
+    p = [
+        compare_conditions_gee(study(seed, people=24), cluster="participant").table["p"].item()
+        for seed in range(100)
+    ]
+    assert np.mean(np.array(p) < 0.05) <= 0.12
 
 
 @pytest.mark.slow
