@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from analysis.dataset import Dataset
 
 T = TypeVar("T")
 
@@ -21,6 +25,23 @@ class Terminal(Protocol):
     def track(self, items: Iterable[T], label: str, total: int | None = None) -> Iterable[T]:
         """Yield the items and show how many are done."""
         ...
+
+
+class Pair(click.ParamType):  # type: ignore[type-arg]  # no generic before click 8.2
+    """One of our columns and what it is called in a table, ``item=stimulus``."""
+
+    name = "ours=theirs"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Both names."""
+        if isinstance(value, tuple):
+            return value
+        ours, separator, theirs = str(value).partition("=")
+        if not (ours and separator and theirs):
+            self.fail(f"{value!r} is no pair of columns such as item=stimulus", param, ctx)
+        return ours, theirs
 
 
 @click.command()
@@ -41,16 +62,34 @@ class Terminal(Protocol):
     help="Where the explorer looks for what people made of concepts: sidecars/ in the server's "
     "folder.",
 )
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    type=Pair(),
+    help="Of a table from elsewhere: which of its columns holds ours, as item=stimulus; may "
+    "repeat.",
+)
+@click.option("--tool", help="What wrote a table from elsewhere: jspsych, gorilla or psynet.")
 @click.pass_obj
 def analyze(
-    terminal: Terminal, dataset: Path, out: Path, force: bool, seed: int, sidecars: Path | None
+    terminal: Terminal,
+    dataset: Path,
+    out: Path,
+    force: bool,
+    seed: int,
+    sidecars: Path | None,
+    columns: tuple[tuple[str, str], ...],
+    tool: str | None,
 ) -> None:
-    """Analyse an exported DATASET: statistics, figures and a report.
+    """Analyse DATASET: statistics, figures and a report.
+
+    DATASET is an exported folder, or a table of answers from elsewhere (.csv, .tsv or .json of
+    jsPsych, Gorilla, PsyNet or your own), whose columns are mapped to ours; columns.csv tells how.
 
     Writes results.json, tables/*.csv, figures/*.png and *.svg, and report.html; if the data are
     about concepts of an atlas also sidecar.json, which the explorer shows.
     """
-    from analysis.dataset import read_dataset
     from analysis.output import REPORT, require_apart, require_free, write_analysis
     from analysis.results import analyze_dataset
     from analysis.sidecar import (
@@ -64,11 +103,11 @@ def analyze(
 
     require_apart(dataset, out)
     require_free(out.absolute(), force=force)
-    data = read_dataset(dataset, track=terminal.track)
+    data, beside = _read(terminal, dataset, dict(columns), tool)
     analysis = analyze_dataset(data, seed=seed, track=terminal.track)
     sidecar = sidecar_content(analysis, data)
     told = says_something(sidecar)
-    beside = {FILE: sidecar_text(sidecar)} if told else {}
+    beside |= {FILE: sidecar_text(sidecar)} if told else {}
     target = write_analysis(analysis, out, force=force, track=terminal.track, beside=beside)
     if sidecars is not None and told:
         terminal.note(f"the explorer finds it in {write_sidecar(sidecar, sidecars)}")
@@ -79,6 +118,26 @@ def analyze(
     for line in summary_lines(analysis.results):
         click.echo(line)
     click.echo(f"report: {target / REPORT}")
+
+
+def _read(
+    terminal: Terminal, source: Path, columns: dict[str, str], tool: str | None
+) -> tuple[Dataset, dict[str, str]]:
+    """An exported folder, or a table with what became of its columns; and files to write beside."""
+    from analysis.dataset import read_dataset
+    from analysis.errors import AnalysisError
+    from analysis.readers import read_foreign
+
+    if source.is_file():
+        data, mapping = read_foreign(source, columns=columns, tool=tool)
+        told = replace(data, notes=(*mapping.words(), *data.notes))
+        return told, {"columns.csv": mapping.to_frame().to_csv(index=False, lineterminator="\n")}
+    if columns or tool:
+        raise AnalysisError(
+            f"--column and --tool are for tables from elsewhere, and {source} is no file; an "
+            "exported folder names its columns itself"
+        )
+    return read_dataset(source, track=terminal.track), {}
 
 
 class Numbers(click.ParamType):  # type: ignore[type-arg]  # no generic before click 8.2

@@ -59,6 +59,24 @@ class ColumnMapping:
         """Our column → the file's, of all kinds."""
         return {**self.mapped, **self.guessed, **self.given}
 
+    def words(self) -> tuple[str, ...]:
+        """What became of the columns, a sentence for each kind."""
+        known = self.tool != "unknown"
+        told = [f"The file looks like one of {self.tool}." if known else "No known tool wrote it."]
+        for how, found in (
+            ("As asked", self.given),
+            ("By their names", self.mapped),
+            ("Guessed from the values", self.guessed),
+        ):
+            if found:
+                pairs = ", ".join(f"{ours} is {theirs!r}" for ours, theirs in found.items())
+                told.append(f"{how}: {pairs}.")
+        if self.left:
+            told.append(f"Left as they are: {', '.join(map(repr, self.left))}.")
+        if self.missing:
+            told.append(f"Not found: {', '.join(self.missing)}.")
+        return tuple(told)
+
     def to_frame(self) -> pd.DataFrame:
         """One row a column: ``ours``, ``theirs``, ``how`` (mapped, guessed, given, left, missing),
         ``meaning``."""
@@ -107,7 +125,7 @@ def read_foreign(
     if "participant" not in ready:
         raise AnalysisError(
             f"{file}: no column names the participants; say which with "
-            'columns={"participant": "…"}'
+            'columns={"participant": "…"}, or --column participant=…'
         )
     data = from_frames(ready, plan=plan, name=file.stem)
     return replace(data, notes=(*mapping.notes, *data.notes)), mapping

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
@@ -95,6 +96,42 @@ def test_wrong_input_is_one_line(tmp_path: Path) -> None:
             result = run(tmp_path, "--out", tmp_path.parent / "elsewhere")
         assert word in str(result.exception)
         assert "\n" not in str(result.exception)
+
+
+def test_a_table_from_elsewhere(tmp_path: Path, drawn_only: None) -> None:
+    table = pd.DataFrame(
+        {
+            "worker": [f"w{i}" for i in range(8) for _ in range(6)],
+            "arm": ["maps", "none"] * 24,
+            "picture": [f"{i % 6}.png" for i in range(48)],
+            "hit": [1, 1, 0, 1, 0, 1, 1, 0] * 6,
+            "mood": "fine",
+        }
+    )
+    file = tmp_path / "answers.csv"
+    table.to_csv(file, index=False)
+    ours = ("participant=worker", "item=picture", "correct=hit")
+    options = [word for pair in ours for word in ("--column", pair)]
+    out = tmp_path / "report"
+    result = run(file, "--out", out, *options)
+    assert result.exit_code == 0, result.output
+    columns = pd.read_csv(out / "columns.csv").set_index("theirs")["how"]
+    assert columns["worker"] == "given"
+    assert columns["arm"] == "guessed"
+    assert columns["mood"] == "left"
+    notes = json.loads((out / "results.json").read_text())["notes"]
+    assert "Guessed from the values: condition is 'arm'." in notes
+    assert notes[0] in (out / "report.html").read_text()
+    wrong = run(file, "--out", tmp_path / "o", "--column", "participant=nobody")
+    assert isinstance(wrong.exception, AnalysisError)
+    assert "--column participant=" in str(run(file, "--out", tmp_path / "o").exception)
+    assert run(file, "--out", tmp_path / "o", "--column", "item").exit_code == 2
+    assert "choose one of jspsych" in str(
+        run(file, "--out", tmp_path / "o", "--tool", "paper", *options).exception
+    )
+    (tmp_path / "folder").mkdir()
+    folder = run(tmp_path / "folder", "--out", tmp_path / "o", *options)
+    assert "names its columns itself" in str(folder.exception)
 
 
 def test_needs_neither_torch_nor_flask() -> None:
