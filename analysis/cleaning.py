@@ -190,6 +190,7 @@ def _without_repeats(trials: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFra
         key = [n for n in ("participant", "session", "phase", "trial", "attempt") if n in trials]
         known = trials[key].notna().all(axis=1)
     else:
+        _say_twins(trials, notes)
         return trials, 0
     again = trials.duplicated(key) & known
     if not again.any():
@@ -203,6 +204,20 @@ def _without_repeats(trials: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFra
         note += f"; {contradict} of them give another answer, and the first one counts"
     notes.append(note + ".")
     return trials[~again], total
+
+
+def _say_twins(trials: pd.DataFrame, notes: list[str]) -> None:
+    """Answers that agree to the millisecond were probably read twice, but nothing proves it."""
+    same = [n for n in ("participant", "item", "response", "correct", "rt_ms") if n in trials]
+    if "rt_ms" not in same:
+        return
+    twins = int((trials.duplicated(same) & trials["rt_ms"].notna()).sum())
+    if twins:
+        notes.append(
+            f"{twins} {_rows(twins)} agree with another of the same person in answer and response "
+            "time. Without a column 'trial' or 'trial_uuid' nobody can tell whether they repeat "
+            "it, so they are kept; check that no file was read twice."
+        )
 
 
 def _first_attempts(trials: pd.DataFrame, notes: list[str]) -> tuple[pd.DataFrame, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from html import escape
@@ -14,12 +15,14 @@ import pytest
 from analysis.contents import plain
 from analysis.dataset import Dataset, from_frames
 from analysis.figures import LIGHT
+from analysis.formatting import degrees, number, p_value, percent, seconds
 from analysis.output import figures
 from analysis.plan import Criterion, Plan
 from analysis.programmes.registry import PROGRAMMES, Known, Recognised, run_programme
 from analysis.report import render_report
 from analysis.results import Analysis, analyze_dataset
 from analysis.summary import summary_lines
+from tests.analysis.test_report import words
 
 PLAN = Plan(
     declared=True,
@@ -70,6 +73,7 @@ SPOILED: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "two participants": lambda frame: frame[frame["participant"].isin(["p0", "p1"])],
     "few columns": lambda frame: frame[["participant", "correct"]],
     "rows twice": lambda frame: pd.concat([frame, frame]),
+    "rows twice, unnumbered": lambda frame: pd.concat([frame, frame]).drop(columns="trial"),
     "all correct": spoiled(correct=1),
     "all wrong": spoiled(correct=0),
     "all missing": spoiled(correct=np.nan, response=None),
@@ -86,6 +90,7 @@ SAID = {
     "one participant": "One person answered",
     "few columns": "No column 'phase'",
     "rows twice": "repeat a trial that is there already",
+    "rows twice, unnumbered": "check that no file was read twice",
     "all correct": "answered everything right",
     "all wrong": "nothing to analyse",
     "all missing": "nothing to analyse",
@@ -166,6 +171,37 @@ def test_every_programme_is_made_of_good_data() -> None:
         assert content["status"] == "exploratory"
         assert all(section["rows"] for section in content["sections"])
         assert plain(found.programme.to_frame()) == content["sections"][0]["rows"]
+
+
+def decimals(text: str) -> set[str]:
+    return set(re.findall(r"\d*\.\d+", text))
+
+
+def written(value: object) -> set[str]:
+    """Numbers with a decimal point, as any of the report's formats writes those in the results."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return set().union(*(written(inner) for inner in value))
+    if isinstance(value, str):
+        return decimals(value)
+    if not isinstance(value, (int, float)):
+        return set()
+    texts = [p_value(value), degrees(value), seconds(value)]
+    texts += [show(value, digits) for show in (number, percent) for digits in range(4)]
+    return decimals(" ".join(texts))
+
+
+@pytest.mark.parametrize("known", PROGRAMMES, ids=lambda known: known.name)
+def test_every_number_of_a_report_is_one_of_the_results(known: Known, whole: Analysis) -> None:
+    trials = from_frames(answers()).trials.query("phase == 'test'")
+    rng = np.random.default_rng(0)
+    found = known.load()(trials, cluster="participant", rng=rng)
+    content = {"status": "", "recognised_by": "asked", "declared_section": "", **found.content()}
+    results = json.loads(json.dumps(plain({**whole.results, "programme": content})))
+    page = decimals(words(render_report(results, {})))
+    assert len(page) > 60
+    assert page <= written(results)
 
 
 def test_a_declared_interaction_is_confirmatory() -> None:

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import pytest
 
+from analysis.programmes.registry import PROGRAMMES
 from tests.benchmarks.planted_studies import STUDIES, counts
 
 SEEDS = 5
+
+
+def test_no_programme_is_left_out() -> None:
+    assert {known.name for known in PROGRAMMES} == set(STUDIES)
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -1,8 +1,8 @@
-"""For each of the six programmes: data with an effect of known size, and what its analysis says.
+"""For each programme: data with an effect of known size, and what its analysis says.
 
 Everybody in a study has a shift of SD .5 logits, every item one of SD .4; the true value is that of
 the population (or, where the statistic speaks of these stimuli only, of the stimuli drawn),
-integrated numerically.
+integrated numerically. Click maps are a pattern in noise instead, whose reliability is known.
 """
 
 from __future__ import annotations
@@ -13,18 +13,25 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import special
+from scipy import optimize, special
 
 from analysis.programmes.basis_layers import basis_by_layer
+from analysis.programmes.click_maps import click_map_study
 from analysis.programmes.craft import binary_choice, intruder
 from analysis.programmes.drawings import drawing_study
 from analysis.programmes.meta_predictor import meta_predictor
+from analysis.programmes.naming import naming_study
 from analysis.programmes.odd_one_out import odd_one_out_study
-from analysis.programmes.visualizations import visualization_study
+from analysis.programmes.rating import rating_study
+from analysis.programmes.visualizations import plausibility, visualization_study
 
 Floats = NDArray[np.float64]
 PERSON_SD, ITEM_SD, EFFECT = 0.5, 0.4, 0.8
 RESAMPLES = 500
+STEPS = np.array([-1.5, -0.5, 0.5, 1.5])
+"""Where a rating goes up by one point, in logits."""
+NAMES = 5
+"""Of which people choose one for each concept."""
 
 
 @dataclass(frozen=True)
@@ -210,6 +217,97 @@ def of_odd_one_out(effect: float, rng: np.random.Generator) -> Told:
     return Told(row["low"], row["high"], truth, 0.25)
 
 
+def of_plausibility(effect: float, rng: np.random.Generator) -> Told:
+    """Log odds that one of two visualizations is preferred; these pictures, other people."""
+    who, item, person, items = crossed(30, 16, rng)
+    liked = answered(effect + person + items[item], rng) > 0
+    left = rng.random(len(who)) < 0.5
+    frame = pd.DataFrame(
+        {
+            "participant": who,
+            "first": np.where(left, "new", "old"),
+            "second": np.where(left, "old", "new"),
+            "response": np.where(liked, "new", "old"),
+        }
+    )
+    found = plausibility(frame, cluster="participant", rng=rng, reference="old")
+    row = found["plausibility"].set_index("option").loc["new"]
+    truth = float(special.logit(share(effect + items, PERSON_SD).mean()))
+    return Told(row["low"], row["high"], truth, 0.0)
+
+
+def of_rating(effect: float, rng: np.random.Generator) -> Told:
+    """Odds of a higher rating, people and items as samples; everybody rates both methods."""
+    who, item, person, items = crossed(30, 24, rng)
+    second = item % 2
+    hidden = effect * second + person + items[item] + rng.logistic(size=len(who))
+    frame = pd.DataFrame(
+        {
+            "participant": who,
+            "condition": "all",
+            "method": np.where(second == 1, "map", "none"),
+            "item": item,
+            "rating": 1 + (hidden[:, None] > STEPS).sum(axis=1),
+        }
+    )
+    found = rating_study(frame, cluster="participant", rng=rng, order=["none", "map"])
+    row = found["odds_of_higher_rating"].iloc[0]
+    return Told(row["low"], row["high"], marginal_odds(effect), 1.0)
+
+
+def marginal_odds(effect: float) -> float:
+    """What a proportional-odds model without people and items finds in endlessly many ratings."""
+    up_to = share(STEPS - effect * np.array([[0.0], [1.0]]), PERSON_SD, ITEM_SD)
+    seen = np.diff(np.pad(up_to, ((0, 0), (1, 1)), constant_values=((0, 0), (0, 1))))
+
+    def loss(parameters: Floats) -> float:
+        model = special.expit(np.stack([parameters[:-1], parameters[:-1] - parameters[-1]]))
+        told = np.diff(np.pad(model, ((0, 0), (1, 1)), constant_values=((0, 0), (0, 1))))
+        return float(-(seen * np.log(np.maximum(told, 1e-12))).sum())
+
+    best = optimize.minimize(loss, np.append(STEPS, effect), method="BFGS")
+    return float(np.exp(best.x[-1]))
+
+
+def of_naming(effect: float, rng: np.random.Generator) -> Told:
+    """Krippendorff's α of names; without an effect people name at random."""
+    who, concept, person, _ = crossed(24, 10, rng)
+    knows = answered(effect + person, rng) > 0 if effect else np.zeros(len(who), dtype=bool)
+    name = np.where(knows, concept % NAMES, rng.integers(NAMES, size=len(who)))
+    frame = pd.DataFrame(
+        {
+            "participant": who,
+            "condition": "all",
+            "item": np.char.add("concept", concept.astype(str)),
+            "response": np.char.add("name", name.astype(str)),
+        }
+    )
+    found = naming_study(frame, cluster="participant", rng=rng)
+    row = found["agreement"].iloc[0]
+    told = float(share(effect, PERSON_SD)) if effect else 0.0
+    given = np.full(NAMES, (1 - told) / NAMES) + told * (np.arange(NAMES) == 0)
+    # All names are given equally often over concepts, so two names at random agree in 1 of NAMES.
+    truth = 1 - (1 - (given**2).sum()) / (1 - 1 / NAMES)
+    return Told(row["people_low"], row["people_high"], truth, 0.0)
+
+
+def of_click_maps(effect: float, rng: np.random.Generator) -> Told:
+    """Reliability of the mean map of people who see a pattern of their image in noise of SD 1."""
+    people, images, side = 16, 12, 20
+    pattern = effect / 2 * rng.normal(size=(images, 1, side, side))
+    maps = pattern + rng.normal(size=(images, people, side, side))
+    image, who = (index.ravel() for index in np.indices((images, people)))
+    found = click_map_study(
+        maps.reshape(-1, side, side),
+        pd.DataFrame({"participant": who, "image": image}),
+        cluster="participant", image="image", rng=rng, n_splits=20,
+    )  # fmt: skip
+    row = found["reliability"].iloc[0]
+    signal = (effect / 2) ** 2
+    truth = signal / (signal + 1 / people)
+    return Told(row["spearman_brown_low"], row["spearman_brown_high"], truth, 0.0)
+
+
 STUDIES: dict[str, Callable[[float, np.random.Generator], Told]] = {
     "meta_predictor": of_meta_predictor,
     "intruder": of_intruder,
@@ -218,6 +316,10 @@ STUDIES: dict[str, Callable[[float, np.random.Generator], Told]] = {
     "visualizations": of_visualizations,
     "drawings": of_drawings,
     "odd_one_out": of_odd_one_out,
+    "plausibility": of_plausibility,
+    "rating": of_rating,
+    "naming": of_naming,
+    "click_maps": of_click_maps,
 }
 
 
