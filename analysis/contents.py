@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.accuracy import Accuracy
 from analysis.concepts import KEYS
 from analysis.dataset import Dataset
-from analysis.differences import METHODS, ONE_WAY, TWO_WAY, Differences
+from analysis.differences import METHODS, NAMES, ONE_WAY, TWO_WAY, Differences
 from analysis.exclusions import Exclusions
 from analysis.multiverse import Multiverse
 from analysis.programmes.base import Programme
@@ -142,6 +142,7 @@ def differences_content(
         "status": CONFIRMATORY if plan.confirmatory else EXPLORATORY,
         "method": METHODS[str(differences.table["method"].iloc[0])],
         "methods": METHODS,
+        "method_names": NAMES,
         "correction": "Holm" if plan.correction != "none" else "none",
         "reference": differences.reference,
         "comparisons": comparison_rows(differences, plan.alpha, plan.correction),

@@ -24,7 +24,10 @@ from analysis.formatting import integer, percent
 Method = Literal["difference", "accuracy"]
 LEVEL = 0.95
 PEOPLE_WORDS = {"between": "half of them in each condition", "within": "all in both conditions"}
-ITEM_WORDS = {"nested": "items of its own in each", "shared": "items that serve in both"}
+ITEM_WORDS = {
+    "nested": "each condition with {} items of its own",
+    "shared": "the same {} items in both conditions",
+}
 
 
 @dataclass(frozen=True)
@@ -118,9 +121,10 @@ def seen(design: Design, method: Method) -> Seen:
         if method == "difference"
         else "of the studies in which people guessed claimed that they did not"
     )
+    own_items = ITEM_WORDS[design.items_are].format(integer(items))
     words = (
         f"In simulated studies of about this size ({integer(people)} people, "
-        f"{PEOPLE_WORDS[design.people_are]}; {integer(items)} {ITEM_WORDS[design.items_are]}; "
+        f"{PEOPLE_WORDS[design.people_are]}; {own_items}; "
         f"{integer(replications)} studies for each of three "
         f"spreads of the items) {_span(*coverage)} of the 95 % intervals held {held}, and "
         f"{_span(*type_i)} {claimed}."
