@@ -165,7 +165,7 @@ class _Drawing:
             self._concept_maps = loaded.array(f"{dictionary.id}/maps")
             self._shares = loaded.array(f"{dictionary.id}/contributions")
 
-    def explained(self, row: Mapping[str, Any]) -> dict[str, Cut]:
+    def explained(self, row: Mapping[Any, Any]) -> dict[str, Cut]:
         """Method to picture; empty unless all methods explain the photograph.
 
         Parameters
@@ -173,7 +173,7 @@ class _Drawing:
         row : of the table of photographs.
         """
         image, design = int(row["image"]), self._design
-        look = design.stimulus_px, design.opacity, design.strong_percentile
+        px, opacity, percentile = design.stimulus_px, design.opacity, design.strong_percentile
         brought = {
             name: self._brought.map_of(name, str(row["file"]))
             for name in self._methods
@@ -189,10 +189,10 @@ class _Drawing:
                 made[name] = cut
                 continue
             if name == CRAFT:
-                overlay = concept_overlay(shown, *self._strongest(image), *look)
+                overlay = concept_overlay(shown, *self._strongest(image), px, opacity, percentile)
             else:
                 values = np.asarray(self._maps[name][self._place[image]], dtype=np.float64)
-                overlay = heat_overlay(shown, values, *look)
+                overlay = heat_overlay(shown, values, px, opacity, percentile)
             made[name] = rendered(overlay, self._folder, f"{self._loaded.info.id}-{image}-{name}")
         return made
 

@@ -219,14 +219,10 @@ def with_square(picture: Image.Image, square: Square) -> Image.Image:
     """The picture with a grey square on it."""
     left, top, side = square
     width, height = picture.size
-    box = tuple(
-        round(value * size)
-        for value, size in zip(
-            (left, top, left + side, top + side), (width, height, width, height), strict=True
-        )
-    )
+    x0, y0 = round(left * width), round(top * height)
+    x1, y1 = round((left + side) * width), round((top + side) * height)
     hidden = picture.copy()
-    hidden.paste((round(GREY * 255),) * 3, box)
+    hidden.paste((round(GREY * 255),) * 3, (x0, y0, x1, y1))
     return hidden
 
 

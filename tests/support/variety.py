@@ -14,7 +14,7 @@ from experiments.paradigms.asking import Ask
 from experiments.paradigms.base import BuildRequest
 from experiments.paradigms.choice import ChoiceDesign, ChoiceTask
 from experiments.paradigms.choice_template import ChoiceTemplate, Option, Panel, choice_pool
-from experiments.paradigms.files import Defaults, design_from, make_config, plan_for, write_study
+from experiments.paradigms.files import Defaults, design_from, plan_for, write_study
 from experiments.paradigms.ordering import Block, placed
 from experiments.schedule import generator
 from experiments.stimuli import Cut, StimulusNames
@@ -76,33 +76,19 @@ class Variety(ChoiceTask):
         ]
         key = dict.fromkeys(ASKS, "") | {"word": "wolf"}
         conditions = [Condition(name="all")]
-        config = make_config(
-            request,
-            VarietyConfig,
-            design,
-            Source(kind="table"),
-            conditions,
-            Defaults(
-                Consent(markdown="Fine?"),
-                (),
-                (),
-                practice=Practice(),
-                session=Session(
-                    confidence_scale="percent", start_delay_ms=0, feedback_ms=0, full_screen=False
-                ),
+        defaults = Defaults(
+            Consent(markdown="Fine?"),
+            (),
+            (),
+            practice=Practice(),
+            session=Session(
+                confidence_scale="percent", start_delay_ms=0, feedback_ms=0, full_screen=False
             ),
-            plan_for(conditions),
         )
         return write_study(
-            request,
-            config,
-            [template.row() for template in templates],
-            key,
-            names,
-            pd.DataFrame({"stimulus": tiles}),
-            size_px=48,
-            quality=80,
-        )
+            request, VarietyConfig, design, Source(kind="table"), conditions, defaults,
+            plan_for(conditions), templates, key, names, pd.DataFrame({"stimulus": tiles}),
+        )  # fmt: skip
 
 
 def tile(folder: Path, number: int) -> Path:

@@ -67,6 +67,8 @@ export class Typed implements Control {
     this.note.textContent = "";
     this.field.value = text;
     this.fold();
+    // What follows is answered by keys, which must not end up in the text.
+    this.field.blur();
     this.onAnswer({ response: { text }, at });
   }
 
