@@ -34,6 +34,7 @@ PLAUSIBILITY = "plausibility"
 PLACES = ("0", "1")
 """Answers that tell the place of the picture, not its method."""
 SOURCE = "Borowski et al. (2021), ICLR; Zimmermann et al. (2021), NeurIPS"
+PAIRS_SOURCE = "Fel et al. (2023), MACO, NeurIPS; Bradley and Terry (1952), Biometrika"
 PEOPLE = Shown("people", "n_participants", "integer")
 
 
@@ -201,7 +202,7 @@ def plausibility(
         "Log odds of being preferred to the reference; the bar is the interval for other people "
         "and these pictures.",
     )  # fmt: skip
-    return Programme(PLAUSIBILITY, "Which is more plausible?", SOURCE, (section,), (drawing,))
+    return Programme(PLAUSIBILITY, "Which is more plausible?", PAIRS_SOURCE, (section,), (drawing,))
 
 
 def _options(used: pd.DataFrame) -> int:
@@ -276,7 +277,7 @@ def _differences(
         "against_reference",
         "Which pictures help more than the reference?",
         found.primary().assign(method=found.primary()["method"].map(METHODS)),
-        "logit clustered by participant and unit (CR1); p corrected by Holm's method",
+        "logit clustered by participant and unit (CR2); p corrected by Holm's method",
         (
             Shown("Pictures", "condition", "label"),
             Shown("against", "reference", "label"),
