@@ -254,7 +254,7 @@ def _compare(
 ) -> tuple[Differences | None, str]:
     """The comparison, or why there is none."""
     if test.empty:
-        return None, "There are no answers to compare."
+        return None, "There are no answers that are right or wrong, so accuracies are not compared."
     try:
         return (
             compare_conditions(
