@@ -199,7 +199,11 @@ def test_a_site_of_files_puts_any_two_classes_together(
     if kind == "own":
         rows[2] = rows[0] + 0.4 * rows[2]
         atlas = make_directed(
-            tmp_path / "insects", dict(enumerate(rows)), dict(enumerate(planes)), n_images=12
+            tmp_path / "insects",
+            dict(enumerate(rows)),
+            dict(enumerate(planes)),
+            n_images=12,
+            units=False,
         )
     else:
         atlas = make_shared_atlas(tmp_path / "insects")

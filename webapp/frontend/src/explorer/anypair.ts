@@ -128,10 +128,10 @@ function leadOf(pair: Compared, [a, b]: [ClassFile, ClassFile], about: About, wo
     ? `; ${pair.firstAlone.length} of ${a.title} and ${pair.secondAlone.length} of ${b.title} have none`
     : "";
   const both = about.shared
-    ? `Of the ${words} that ${a.title} and ${b.title} show, ${n} ${n === 1 ? "stands" : "stand"} among the most important of both.`
+    ? `Of the ${words} that ${a.title} and ${b.title} show, ${n}\u00a0${n === 1 ? "stands" : "stand"} among the most important of both.`
     : n === 0
       ? `No ${word} of ${a.title} has a counterpart in ${b.title}${alone}.`
-      : `${n} ${n === 1 ? `${word} of ${a.title} has` : `${words} of ${a.title} have`} a counterpart in ${b.title}${alone}.`;
+      : `${n}\u00a0${n === 1 ? `${word} of ${a.title} has` : `${words} of ${a.title} have`} a counterpart in ${b.title}${alone}.`;
   return pair.likeness === null ? both : `${both} The two hyperplanes have a cosine of ${number(pair.likeness)}.`;
 }
 
