@@ -32,13 +32,21 @@ WELCH = "welch_t"
 PAIRED = "paired_t"
 BOOTSTRAP = "participant_bootstrap"
 METHODS = {
-    TWO_WAY: "logistic regression, covariance clustered by participant and item (CR1), "
+    TWO_WAY: "logistic regression, covariance clustered by participant and item (CR2), "
     "t with min(participants, items) − k degrees of freedom",
-    ONE_WAY: "logistic regression, covariance clustered by participant (CR1)",
+    ONE_WAY: "logistic regression, covariance clustered by participant (CR2)",
     WELCH: "Welch's t test on participants' mean accuracies",
     PAIRED: "paired t test on participants' mean accuracies",
     BOOTSTRAP: "percentile bootstrap over participants",
 }
+NAMES = {
+    TWO_WAY: "logit, people and stimuli as samples",
+    ONE_WAY: "logit, people as samples",
+    WELCH: "Welch's t test of people",
+    PAIRED: "paired t test of people",
+    BOOTSTRAP: "bootstrap over people",
+}
+"""The same, short enough for a table."""
 GENERAL = "people and stimuli like these"
 THESE_STIMULI = "these stimuli only"
 FEW_ITEMS = 10

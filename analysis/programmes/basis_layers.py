@@ -118,9 +118,9 @@ def basis_by_layer(
                 "coefficients",
                 "Does the basis matter, and does it change with depth?",
                 found,
-                "logistic regression on basis × depth, clustered by participant and item (CR1)"
+                "logistic regression on basis × depth, clustered by participant and item (CR2)"
                 if item in coded.used
-                else "logistic regression on basis × depth, clustered by participant (CR1)",
+                else "logistic regression on basis × depth, clustered by participant (CR2)",
                 (
                     Shown("Effect", "effect"),
                     Shown("log odds", "estimate", "number"),

@@ -22,7 +22,7 @@ from scipy import special
 
 from analysis.accuracy import BOOTSTRAP_RESAMPLES, accuracy_by_condition
 from analysis.clustered_logit import NotEstimable
-from analysis.differences import METHODS, compare_conditions
+from analysis.differences import NAMES, compare_conditions
 from analysis.people import require_columns
 from analysis.programmes.base import Drawing, Programme, Section, Shown, attempt
 from analysis.programmes.figures import row_figure
@@ -108,7 +108,7 @@ def intruder(
     ]
     if comparisons:
         table = pd.concat(comparisons, ignore_index=True)
-        table["method"] = table["method"].map(METHODS)
+        table["method"] = table["method"].map(NAMES)
         sections.append(
             Section(
                 "intruder_differences",
@@ -201,7 +201,7 @@ def binary_choice(
             BINARY_CHOICE,
             "Is the sub-concept preferred to its parent?",
             table,
-            "intercept of a logistic regression, clustered by participant and crop (CR1); beside "
+            "intercept of a logistic regression, clustered by participant and crop (CR2); beside "
             "it the same with all answers pooled, as published",
             (
                 Shown("Group", "group"),

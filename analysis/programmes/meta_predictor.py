@@ -289,7 +289,7 @@ def _general(
         "new_images",
         "Would other images show the same?",
         table,
-        "logit clustered by participant and image (CR1); p corrected by Holm's method",
+        "logit clustered by participant and image (CR2); p corrected by Holm's method",
         (
             Shown("Condition", "condition", "label"),
             Shown("difference, points", "difference", "points"),

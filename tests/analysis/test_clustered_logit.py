@@ -43,23 +43,61 @@ def oracle(x: np.ndarray, y: np.ndarray, people: list[str], items: list[str]) ->
 def test_covariance_by_hand(seed: int) -> None:
     trials = simulated_trials(seed, people=10, items=7, answers=9, effect=0.5)
     x, y = design(trials), trials["correct"].to_numpy(dtype=float)
-    fit = fit_clustered_logit(x, y, participants=trials["participant"], items=trials["item"])
+    fit = fit_clustered_logit(
+        x, y, participants=trials["participant"], items=trials["item"], correction="cr1"
+    )
     expected = oracle(x, y, list(trials["participant"]), list(trials["item"]))
     assert not fit.widened
     assert fit.covariance == pytest.approx(expected, rel=1e-7)
+
+
+@pytest.mark.parametrize("clusters", ["participant", "item"])
+def test_leverage_is_taken_off_as_in_the_dense_formula(clusters: str) -> None:
+    """CR2 with the hat matrix of the weighted regression in full; a slope makes groups unequal."""
+    trials = simulated_trials(2, people=9, items=6, answers=11, effect=0.5)
+    x = np.column_stack([design(trials), np.random.default_rng(0).normal(size=len(trials))])
+    y = trials["correct"].to_numpy(dtype=float)
+    fit = fit_clustered_logit(x, y, participants=trials[clusters])
+    p = special.expit(x @ fit.coefficients)
+    root = np.sqrt(p * (1 - p))
+    z = x * root[:, None]
+    bread = np.linalg.inv(z.T @ z)
+    rest = (y - p) / root
+    meat = np.zeros((3, 3))
+    for group in trials[clusters].unique():
+        own = (trials[clusters] == group).to_numpy()
+        values, vectors = np.linalg.eigh(np.eye(own.sum()) - z[own] @ bread @ z[own].T)
+        total = z[own].T @ (vectors * values**-0.5) @ vectors.T @ rest[own]
+        meat += np.outer(total, total)
+    assert fit.covariance == pytest.approx(bread @ meat @ bread, rel=1e-8)
+
+
+def test_few_items_of_its_own_in_each_condition() -> None:
+    """Balanced: each condition loses one of its five items, so CR2 is 5/4 where CR1 is 10/9."""
+    frame = pd.DataFrame(itertools.product(range(40), range(10)), columns=["person", "item"])
+    x = np.column_stack([np.ones(400), frame["item"] < 5]).astype(float)
+    y = (np.random.default_rng(3).random(400) < 0.6).astype(float)
+    one, two = (
+        fit_clustered_logit(x, y, participants=frame["item"], correction=kind)
+        for kind in ("cr1", "cr2")
+    )
+    larger = two.covariance[1, 1] / one.covariance[1, 1]
+    assert larger == pytest.approx(5 / 4 / (10 / 9 * 399 / 398), rel=1e-9)
 
 
 def test_agrees_with_statsmodels(trials: pd.DataFrame) -> None:
     x, y = design(trials), trials["correct"].to_numpy(dtype=float)
     codes = trials[["participant", "item"]].apply(lambda column: pd.factorize(column)[0])
     two = sm.Logit(y, x).fit(disp=0, cov_type="cluster", cov_kwds={"groups": codes.to_numpy()})
-    ours = fit_clustered_logit(x, y, participants=trials["participant"], items=trials["item"])
+    ours = fit_clustered_logit(
+        x, y, participants=trials["participant"], items=trials["item"], correction="cr1"
+    )
     assert ours.coefficients == pytest.approx(np.asarray(two.params), rel=1e-6)
     assert ours.standard_errors == pytest.approx(np.asarray(two.bse), rel=1e-6)
     one = sm.Logit(y, x).fit(
         disp=0, cov_type="cluster", cov_kwds={"groups": codes["participant"].to_numpy()}
     )
-    ours = fit_clustered_logit(x, y, participants=trials["participant"])
+    ours = fit_clustered_logit(x, y, participants=trials["participant"], correction="cr1")
     assert ours.standard_errors == pytest.approx(np.asarray(one.bse), rel=1e-6)
 
 

@@ -41,7 +41,9 @@ def test_two_ratings_are_a_logit() -> None:
     y = (rng.random(600) < 1 / (1 + np.exp(-x[:, 0]))).astype(int)
     who, item = np.arange(600) // 10, rng.integers(30, size=600)
     fit = fit_ordinal(x, y, participants=who, items=item)
-    logit = fit_clustered_logit(np.column_stack([np.ones(600), x]), y, participants=who, items=item)
+    logit = fit_clustered_logit(
+        np.column_stack([np.ones(600), x]), y, participants=who, items=item, correction="cr1"
+    )
     assert fit.coefficients[0] == pytest.approx(logit.coefficients[1], rel=1e-5)
     assert fit.thresholds[0] == pytest.approx(-logit.coefficients[0], rel=1e-4)
     assert fit.covariance[1, 1] == pytest.approx(logit.covariance[1, 1], rel=1e-4)

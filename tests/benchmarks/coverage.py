@@ -190,8 +190,8 @@ def markdown(table: pd.DataFrame, replications: int) -> str:
         "A report looks its own design up here, says what was seen, and warns where it is bold.",
         "",
         "*Odds ratio* and *difference* are the confirmatory comparison (logit clustered by "
-        "participant and item, t with min(participants, items) − k degrees of freedom), on both "
-        "scales. *Accuracy* is one condition's for other people and items, its type I against "
+        "participant and item by CR2, t with min(participants, items) − k degrees of freedom), on "
+        "both scales. *Accuracy* is one condition's for other people and items, its type I against "
         "chance. *Means* (Welch's t between, the paired t within people) speaks of these stimuli "
         "only and is exempt: the column shows what happens if it is taken for more.",
     ]

@@ -12,7 +12,8 @@ a study is one array of counts (people, items) a condition, and R studies are on
 items).
 
 With two conditions the logit is saturated: its coefficients are log odds of pooled shares p_c, the
-bread is diagonal (1 / (N_c p_c q_c)), and scores are residual counts. These are the formulas of
+bread is diagonal (1 / (N_c p_c q_c)), scores are residual counts, and the leverage of one of G
+balanced groups in a condition is 1 / G. These are the formulas of
 :mod:`analysis.clustered_logit` written for batches; :func:`disagreement` holds a study against the
 module itself.
 """
@@ -119,7 +120,6 @@ def clustered(counts: Floats, design: Design) -> tuple[Floats, Floats]:
     by_person = np.einsum("crp,drp->rcd", of_people, of_people)
     by_item = np.einsum("crj,drj->rcd", of_items, of_items)
     by_both = np.einsum("crpj,drpj->rcd", rest, rest)
-    n = n_conditions * answers
     one = n_conditions == 1
     everybody = people if one or design.within else 2 * people
     all_items = items if one else design.all_items
@@ -128,11 +128,15 @@ def clustered(counts: Floats, design: Design) -> tuple[Floats, Floats]:
     bread = (1 / (answers * p * (1 - p))).T
     scale = bread[:, :, None] * bread[:, None, :]
     first, second, both = (
-        scale * sums * (1.0 if together else apart) * cr1(groups, n, n_conditions)
-        for sums, together, groups in (
-            (by_person, design.within, everybody),
-            (by_item, design.shared, all_items),
-            (by_both, design.within and design.shared, pairs),
+        scale * sums * (1.0 if together else apart) * small_sample
+        for sums, together, small_sample in (
+            (by_person, design.within, people / (people - 1)),
+            (by_item, design.shared, items / (items - 1)),
+            (
+                by_both,
+                design.within and design.shared,
+                cr1(pairs, n_conditions * answers, n_conditions),
+            ),
         )
     )
     # The module judges the covariance of (first condition, difference to it).
