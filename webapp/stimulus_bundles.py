@@ -70,7 +70,7 @@ def trials_of(db: Session, session_id: int, first: int, n_trials: int) -> Sequen
 def pack(study: Study, names: StimulusNames, rows: Sequence[Scheduled]) -> bytes:
     """The pictures of trials in one piece."""
     size = frame_bytes(study)
-    parts = []
+    parts: list[bytes] = []
     for row in rows:
         name = names.of_trial(row.session_id, row.index)
         for stimulus in shown_in(study, row):
