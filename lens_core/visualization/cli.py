@@ -49,6 +49,7 @@ _METHODS = ("stored", "maco", "fourier", "pixels")
     "say which parts a pixel is of.",
 )
 @click.option("--px", type=click.IntRange(32, 2048), help="Side of pictures made again.")
+@click.option("--steps", type=click.IntRange(1), help="Of the optimisation of these.")
 @click.option("--out", type=_DIR, help="Write the table as CSV, too.")
 @click.option(
     "--sheet", type=_DIR, help="Write a contact sheet of the pictures beside crops, WebP or PNG."
@@ -67,6 +68,7 @@ def visualizations(
     classes: str,
     masks: Path | None,
     px: int | None,
+    steps: int | None,
     out: Path | None,
     sheet: Path | None,
     force: bool,
@@ -117,8 +119,9 @@ def visualizations(
             for known in METHODS:
                 if maker is not None and spectrum is not None and method == known:
                     pictures = make_again(
-                        maker, one, shown, dictionary, known, spectrum, px, seed, terminal.track
-                    )
+                        maker, one, shown, dictionary, known, spectrum, px, steps, seed,
+                        terminal.track,
+                    )  # fmt: skip
             if sheet is not None:
                 rows.append(Row(method, pictures))
             for number, judge in enumerate(judges):

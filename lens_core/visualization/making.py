@@ -28,14 +28,15 @@ _SPECTRUM_IMAGES = 128
 _SPENT = ("size_px", "steps", "crops", "crop_px", "at_once", "patience", "cosine_power")
 
 
-def settings_for(classifier: Classifier, method: Method, px: int | None = None) -> Optimisation:
+def settings_for(
+    classifier: Classifier, method: Method, px: int | None = None, steps: int | None = None
+) -> Optimisation:
     """Settings of a method that spend as much as MACO's defaults for that model.
 
     Pictures of one size, as many steps, crops and pixels a crop: then methods can be compared.
     """
     maco = MacoSettings.for_input(classifier.preprocessing.input_px, classifier.fixed_input)
-    if px is not None:
-        maco = replace(maco, size_px=px)
+    maco = replace(maco, size_px=px or maco.size_px, steps=steps or maco.steps)
     if method == "maco":
         return maco
     spent = {name: getattr(maco, name) for name in _SPENT}
@@ -78,12 +79,13 @@ def make_again(
     method: Method,
     spectrum: Spectrum,
     px: int | None = None,
+    steps: int | None = None,
     seed: int = 0,
     track: Track = no_track,
 ) -> Exhibit:
     """The exhibit with its pictures made by another method, its class's own picture included."""
     directions = torch.from_numpy(one.array(f"{dictionary}/dictionary")).float()
     targets = Targets(directions[list(shown.rows)], (shown.class_id,))
-    settings = settings_for(classifier, method, px)
+    settings = settings_for(classifier, method, px, steps)
     made = to_pictures(make(classifier, targets, method, spectrum, settings, seed, track))
     return shown.shown_as(made[:-1], made[-1])

@@ -282,7 +282,8 @@ def main() -> None:
     k, px, repeats = (
         (2, 48, 1) if options.quick else (options.concepts, options.px, options.repeats)
     )
-    peer_steps = 4 if options.quick else options.peer_steps
+    peer_steps = 2 if options.quick else options.peer_steps
+    peer_concepts = 1 if options.quick else min(options.peer_concepts, k)
     photographs = photographs_of(options.images, input_px, 16 if options.quick else 64)
     case = Case(classifier, photographs, k, px)
     with tempfile.TemporaryDirectory() as folder:
@@ -291,7 +292,7 @@ def main() -> None:
         os.chdir(folder)
         try:
             at_most = 8 if options.quick else 256
-            found = measure(case, repeats, peer_steps, min(options.peer_concepts, k), at_most)
+            found = measure(case, repeats, peer_steps, peer_concepts, at_most)
         finally:
             os.chdir(here)
     print(json.dumps(found | {"quick": options.quick, "model": classifier.name}))

@@ -47,6 +47,7 @@ def test_stored_ones_and_new_ones_are_judged(world: tuple[Atlas, str], tmp_path:
     atlas, model = world
     command = [
         str(atlas.root), "--model", model, "--method", "stored", "--method", "pixels", "--px", "32",
+        "--steps", "2",
         "--device", "cpu", "--out", str(tmp_path / "table.csv"),
     ]  # fmt: skip
     done = CliRunner().invoke(visualizations, command, obj=Terminal())
