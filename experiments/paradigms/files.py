@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -54,6 +54,32 @@ class Defaults:
     exclusions: tuple[Exclusion, ...] = ()
     practice: Practice = field(default_factory=Practice)
     session: Session = field(default_factory=Session)
+
+    def timed(self, n_trials: int, published: int) -> Defaults:
+        """The same with bounds on the time of all trials in proportion to their number.
+
+        Bounds that were published for a longer study would exclude everybody from a short one.
+
+        Examples
+        --------
+        >>> bounds = Defaults(Consent(markdown=""), (), (), (Exclusion(check="total_s", min=90),))
+        >>> bounds.timed(7, 21).exclusions[0].min
+        30.0
+        """
+        share = n_trials / published
+        scaled = tuple(
+            one
+            if one.check != "total_s"
+            else one.model_copy(
+                update={"min": _times(one.min, share), "max": _times(one.max, share)}
+            )
+            for one in self.exclusions
+        )
+        return replace(self, exclusions=scaled)
+
+
+def _times(seconds: float | None, share: float) -> float | None:
+    return None if seconds is None else float(round(seconds * share))
 
 
 def design_from(request: BuildRequest, kind: type[D]) -> D:

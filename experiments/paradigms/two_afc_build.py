@@ -25,7 +25,7 @@ from experiments.paradigms.brought import Brought, brought_in
 from experiments.paradigms.craft_pictures import atlas_source
 from experiments.paradigms.files import design_from, write_study
 from experiments.paradigms.tables import square
-from experiments.paradigms.two_afc_config import DEFAULTS, TwoAfcDesign
+from experiments.paradigms.two_afc_config import TwoAfcDesign, defaults_for
 from experiments.paradigms.two_afc_template import Template, Use
 from experiments.paradigms.universe_table import candidates_table
 from experiments.paradigms.visualization_pictures import with_look
@@ -84,7 +84,7 @@ def build_two_afc(task: TwoAfc, request: BuildRequest, track: Track = no_track) 
         ((i.condition, i.universe, i.sides.strong, i.sides.weak) for i in items), names
     )
     return write_study(
-        request, task.config_model, design, source, conditions, DEFAULTS,
+        request, task.config_model, design, source, conditions, defaults_for(design),
         task.plan(conditions, templates), templates, key, names, universe, track,
     )  # fmt: skip
 

@@ -159,3 +159,10 @@ QUIZ = (
 )
 
 DEFAULTS = Defaults(CONSENT, INSTRUCTIONS, QUIZ, EXCLUSIONS)
+PUBLISHED_TRIALS = 45
+"""With catch trials; what the bounds on total time were published for."""
+
+
+def defaults_for(design: TwoAfcDesign) -> Defaults:
+    """Texts and criteria for a study of that many trials."""
+    return DEFAULTS.timed(design.n_trials + design.n_catch, PUBLISHED_TRIALS)

@@ -26,7 +26,7 @@ from experiments.paradigms.tables import (
     table_source,
     table_universe,
 )
-from experiments.paradigms.two_afc_config import DEFAULTS
+from experiments.paradigms.two_afc_config import defaults_for
 from experiments.paradigms.two_afc_template import Template, Use
 from experiments.schedule import generator
 from experiments.stimuli import Cut, StimulusNames
@@ -73,7 +73,7 @@ def build_from_table(
         key[template.template] = correct
     conditions = conditions_in(rows)
     return write_study(
-        request, task.config_model, design, table_source(table), conditions, DEFAULTS,
+        request, task.config_model, design, table_source(table), conditions, defaults_for(design),
         task.plan(conditions, templates), templates, key, names, table_universe(table, names),
         track,
     )  # fmt: skip

@@ -21,10 +21,11 @@ SOFT = 0.25
 
 
 def looks_of(universe: Universe, explained: Brought) -> dict[str, tuple[Cut, ...]]:
-    """Method to pictures of the concept: those that were brought, else the atlas's own one."""
-    brought = explained.looks.get(universe.item, {})
-    if brought or universe.visualization is None:
-        return dict(brought)
+    """Method to pictures of the concept: what was brought, or if nothing was the atlas's own one."""
+    if explained.looks:
+        return dict(explained.looks.get(universe.item, {}))
+    if universe.visualization is None:
+        return {}
     return {STORED: (Cut(universe.visualization),)}
 
 

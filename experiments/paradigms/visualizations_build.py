@@ -16,11 +16,11 @@ from experiments.paradigms.base import BuildRequest
 from experiments.paradigms.brought import Brought, brought_in
 from experiments.paradigms.choice_template import ChoiceTemplate, Option, Panel
 from experiments.paradigms.craft_pictures import Item
-from experiments.paradigms.files import design_from, plan_for, write_study
+from experiments.paradigms.files import Defaults, design_from, plan_for, write_study
 from experiments.paradigms.visualization_pictures import blurred, looks_of, strongest_place
 from experiments.paradigms.visualizations import Kind, VisualizationsConfig, VisualizationsDesign
 from experiments.paradigms.visualizations_queries import Asked, Hidden, Photographs, Queries
-from experiments.paradigms.visualizations_texts import HIDDEN, VISUALIZATIONS
+from experiments.paradigms.visualizations_texts import HIDDEN, PUBLISHED_TRIALS, VISUALIZATIONS
 from experiments.records import Phase
 from experiments.schedule import generator, shuffled, spread
 from experiments.stimuli import Cut, StimulusNames, cut_out, read_picture
@@ -103,10 +103,16 @@ def from_atlas(request: BuildRequest, track: Track = no_track) -> Study:
         templates, key = pool.templates(able, shown, queries)
         return write_study(
             request, VisualizationsConfig, design, craft.atlas_source(atlases, notes, explained),
-            conditions, HIDDEN if design.queries == "hidden" else VISUALIZATIONS,
+            conditions, texts_for(design),
             plan_for(conditions, reference="none"), templates, key, names,
             craft.universe_table(able, names), track,
         )  # fmt: skip
+
+
+def texts_for(design: VisualizationsDesign) -> Defaults:
+    """Texts and criteria for that question and so many trials."""
+    texts = HIDDEN if design.queries == "hidden" else VISUALIZATIONS
+    return texts.timed(design.n_trials + design.n_catch, PUBLISHED_TRIALS)
 
 
 def _conditions(

@@ -26,8 +26,7 @@ from experiments.paradigms.tables import (
     table_universe,
 )
 from experiments.paradigms.visualizations import VisualizationsConfig, VisualizationsDesign
-from experiments.paradigms.visualizations_build import FAVOURITES
-from experiments.paradigms.visualizations_texts import HIDDEN, VISUALIZATIONS
+from experiments.paradigms.visualizations_build import FAVOURITES, texts_for
 from experiments.records import Phase
 from experiments.schedule import generator, shuffled
 from experiments.stimuli import Cut, StimulusNames
@@ -91,7 +90,7 @@ def from_table(request: BuildRequest, table: Path, track: Track = no_track) -> S
     conditions = conditions_in(rows)
     return write_study(
         request, VisualizationsConfig, design, table_source(table), conditions,
-        HIDDEN if hidden else VISUALIZATIONS, plan_for(conditions, reference="none"), templates,
+        texts_for(design), plan_for(conditions, reference="none"), templates,
         key, names, table_universe(table, names), track,
     )  # fmt: skip
 

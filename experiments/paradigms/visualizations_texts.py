@@ -14,6 +14,8 @@ PLAIN = Session(feedback=False, running_score=False, start_delay_ms=500)
 SIX_BUTTONS = PLAIN.model_copy(update={"confidence_with_answer": True})
 
 
+PUBLISHED_TRIALS = 21
+"""With catch trials; what the bounds on total time were published for."""
 EXCLUSIONS = (
     Exclusion(check="practice_attempts", max=5),
     Exclusion(check="catch_accuracy", min=0.6),

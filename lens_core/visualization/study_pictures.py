@@ -183,9 +183,11 @@ class _Maker:
                 self._classifier, photograph, squares, directions, self._dictionary.signed
             )
             for concept in self._concepts:
-                if row in chosen[concept.index]:
-                    mine = found[:, concept.index]
-                    for place in (int(mine.argmax()), int(mine.argmin())):
+                mine = found[:, concept.index]
+                most, least = int(mine.argmax()), int(mine.argmin())
+                # Where hiding makes no difference there is nothing to ask.
+                if row in chosen[concept.index] and mine[most] > mine[least]:
+                    for place in (most, least):
                         version = with_square(photograph, squares[place])
                         value = float(mine[place])
                         yield Made(self._item(concept), name, HIDDEN, version, value)

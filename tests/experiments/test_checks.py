@@ -55,7 +55,7 @@ def test_outside_practice_the_first_answer_to_a_trial_counts(study: Study) -> No
         ({}, [trial("practice", attempt=4)], "practice_attempts"),
         ({}, [trial("catch", 1), trial("catch", 1), trial("catch", 0)], "catch_accuracy"),
         ({"assigned_at": "2026-01-05T09:00:14.900Z"}, [], "instruction_s"),
-        ({"finished_at": "2026-01-05T09:03:14.000Z"}, [], "total_s"),
+        ({"finished_at": "2026-01-05T09:01:44.000Z"}, [], "total_s"),
         ({"finished_at": "2026-01-05T09:42:41.000Z"}, [], "total_s"),
     ],
 )

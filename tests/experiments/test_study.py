@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments.paradigms.two_afc_config import defaults_for
 from experiments.study import Study, checksums, config_toml, freeze_study, read_config
 from lens_core.atlas import Atlas, LensError
 from tests.support.studies import make_study
@@ -40,8 +41,10 @@ def test_published_numbers_are_fields(draft: Study) -> None:
         "practice_attempts": (None, 3),
         "catch_accuracy": (0.8, None),
         "instruction_s": (15, None),
-        "total_s": (135, 2500),
-    }
+        "total_s": (45, 833),
+    }, "the published 135 to 2500 s are of 45 trials, and this study has 15"
+    published = {e.check: (e.min, e.max) for e in defaults_for(design).exclusions}
+    assert published["total_s"] == (135, 2500)
 
 
 def test_freezing_keeps_the_hash_and_is_repeatable(draft: Study, copy_of: CopyOf) -> None:
