@@ -21,7 +21,7 @@ SOFT = 0.25
 
 
 def looks_of(universe: Universe, explained: Brought) -> dict[str, tuple[Cut, ...]]:
-    """Method to pictures of the concept: what was brought, or if nothing was the atlas's own one."""
+    """Method to pictures of the concept: the brought ones, or if none came the atlas's own one."""
     if explained.looks:
         return dict(explained.looks.get(universe.item, {}))
     if universe.visualization is None:

@@ -56,7 +56,7 @@ def test_outside_practice_the_first_answer_to_a_trial_counts(study: Study) -> No
         ({}, [trial("catch", 1), trial("catch", 1), trial("catch", 0)], "catch_accuracy"),
         ({"assigned_at": "2026-01-05T09:00:14.900Z"}, [], "instruction_s"),
         ({"finished_at": "2026-01-05T09:01:44.000Z"}, [], "total_s"),
-        ({"finished_at": "2026-01-05T09:42:41.000Z"}, [], "total_s"),
+        ({"finished_at": "2026-01-05T09:14:54.000Z"}, [], "total_s"),
     ],
 )
 def test_each_criterion_excludes(
@@ -72,7 +72,7 @@ def test_each_criterion_excludes(
 
 
 def test_ends_of_a_range_pass(study: Study) -> None:
-    late = {"finished_at": "2026-01-05T09:42:40.000Z"}
+    late = {"finished_at": "2026-01-05T09:14:53.000Z"}
     early = {"finished_at": "2026-01-05T09:03:15.000Z"}
     for person in (late, early):
         assert judge(study.config, PERSON | person, []).failed == ()
