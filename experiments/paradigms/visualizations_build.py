@@ -216,7 +216,7 @@ class _Pool:
         other, seen = asked.wrong, int(use == "catch")
         if use == "catch" and (shown or asked.odd is None):
             # The right one is among the favourites, under another name.
-            shown[-1:] = [names.name(Cut(asked.right.file, asked.right.box, copy=1))]
+            shown[-1:] = [Cut(asked.right.file, asked.right.box, copy=1)]
         elif use == "catch" and asked.odd is not None:
             other = asked.odd  # no version of this photograph: who looks sees it
         right, wrong = names.name(asked.right), names.name(other)
@@ -239,7 +239,7 @@ class _Pool:
             use=use,
             item=item.universe.item,
             options=tuple(both[which] for which in order),
-            panels=(Panel(FAVOURITES, tuple(shown)),) if shown else (),
+            panels=(Panel(FAVOURITES, tuple(names.name(cut) for cut in shown)),) if shown else (),
             query=names.name(asked.whole) if asked.whole else "",
             caption="The whole photograph" if asked.whole else "",
             source_image=asked.sources[0],
@@ -248,23 +248,24 @@ class _Pool:
         )
         return template, right
 
-    def _favourites(self, item: Item, condition: Shown, drawn: Sequence[int]) -> list[str]:
+    def _favourites(self, item: Item, condition: Shown, drawn: Sequence[int]) -> list[Cut]:
         if condition.kind == "none":
             return []
         if condition.kind == "blurred":
             return [self._blurred(item, candidate) for candidate in drawn]
-        natural = [craft.stimulus(self.names, item, candidate) for candidate in drawn]
+        pictures = item.universe.pool.pictures
+        natural = [Cut(pictures[candidate].file, pictures[candidate].box) for candidate in drawn]
         if condition.kind == "natural":
             return natural
-        cuts = looks_of(item.universe, self.explained)[condition.method]
-        looks = [self.names.name(cut) for cut in cuts[: self.design.n_visualizations]]
+        looks = list(looks_of(item.universe, self.explained)[condition.method])
+        looks = looks[: self.design.n_visualizations]
         if condition.kind == "optimized":
             return looks
         # At least one of each, however few there are.
         looks = looks[: max(1, min(self.design.n_mixed, len(natural) - 1))]
         return [*looks, *natural[len(looks) :]]
 
-    def _blurred(self, item: Item, candidate: int) -> str:
+    def _blurred(self, item: Item, candidate: int) -> Cut:
         pool = item.universe.pool
         picture = pool.pictures[candidate]
         place = f"{pool.class_id}-{item.universe.concept_id}-{picture.image}-{picture.crop}"
@@ -276,7 +277,7 @@ class _Pool:
             blurred(cut, design.blur, design.sharp if centre else 0.0, centre or (0.5, 0.5)).save(
                 file
             )
-        return self.names.name(Cut(file))
+        return Cut(file)
 
     def _map(self, item: Item, image: int) -> NDArray[np.generic] | None:
         """Where the concept is in a photograph; none if the atlas does not say."""
