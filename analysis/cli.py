@@ -113,7 +113,8 @@ def analyze(
         terminal.note(f"the explorer finds it in {write_sidecar(sidecar, sidecars)}")
     elif sidecars is not None:
         terminal.note(f"nothing for {sidecars}: the data name no concepts of an atlas")
-    for text in analysis.results["notes"]:
+    own = analysis.programme.notes if analysis.programme is not None else ()
+    for text in dict.fromkeys((*analysis.results["notes"], *own)):
         terminal.note(f"note: {text}")
     for line in summary_lines(analysis.results):
         click.echo(line)

@@ -200,6 +200,7 @@ def _agreement(
 
 
 def _ratings(table: pd.DataFrame) -> Section:
+    asked = "{question}: " if table["question"].nunique() > 1 else ""
     return Section(
         "ratings",
         "How high were ratings?",
@@ -215,7 +216,7 @@ def _ratings(table: pd.DataFrame) -> Section:
             PEOPLE,
         ),
         caption="A mean takes the steps of the scale for equally wide.",
-        sentence="{question}: {condition:label} was rated {mean:number} on average "
+        sentence=asked + "{condition:label} was rated {mean:number} on average "
         "({low:number} to {high:number}). ",
     )
 

@@ -158,7 +158,9 @@ def test_programmes_say_what_they_cannot_do(known: Known, whole: Analysis) -> No
             **found.content(),
         }
         results = json.loads(json.dumps(plain({**whole.results, "programme": content})))
-        assert escape(found.title).replace("&#x27;", "&#39;") in render_report(results, {})
+        page = render_report(results, {})
+        for text in (found.title, *found.notes):
+            assert escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;") in page
 
 
 def test_every_programme_is_made_of_good_data() -> None:
