@@ -220,6 +220,7 @@ def of_odd_one_out(effect: float, rng: np.random.Generator) -> Told:
 def of_plausibility(effect: float, rng: np.random.Generator) -> Told:
     """Log odds that one of two visualizations is preferred; these pictures, other people."""
     who, item, person, items = crossed(30, 16, rng)
+    items = items if effect else 0 * items  # these pictures: without an effect none is liked more
     liked = answered(effect + person + items[item], rng) > 0
     left = rng.random(len(who)) < 0.5
     frame = pd.DataFrame(
