@@ -1,7 +1,8 @@
 """What pictures show, before a classifier that took no part in making them.
 
-Two small networks learn leaves from different seeds. One gives an atlas and its pictures, the other
-judges: MACO's pictures find their own concept's crops among ten, and Fourier pictures less well.
+A small network learns leaves and gives an atlas and its pictures; the judge looks at colours and
+gratings and was never trained by gradients. MACO's pictures find their own concept's crops among
+ten, and Fourier pictures less well.
 """
 
 from __future__ import annotations
@@ -23,14 +24,16 @@ from lens_core.training.train import TrainSettings, train_folder
 from lens_core.visualization.cli import visualizations
 from lens_core.visualization.exhibits import exhibit, looks, to_tensor, views_of
 from lens_core.visualization.judging import find_class
+from tests.support.gabor import PX, fit_judge
 from webapp.cli import Terminal
 
 pytestmark = pytest.mark.slow
 
-PX = 64
 FAMILIES = ("Betulaceae", "Ginkgoaceae", "Ulmaceae")
 JUDGED = ("Betulaceae", "Ginkgoaceae")
 MASKS = ("background", "blade")
+PICTURE_PX, STEPS = 96, 32
+"""Of both methods alike: enough for networks with inputs of 64 px."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class World:
 
     masks: Path
     maker: Path
-    judge: Path
+    judge: str
     atlas: Path
 
 
@@ -50,7 +53,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     for family in FAMILIES:
         for kind in ("images", "masks"):
             (root / kind / family).mkdir(parents=True)
-        for number in range(50):
+        for number in range(36):
             drawn = draw(sample(family, rng))
             small = drawn.image.resize((PX, PX), Image.Resampling.BILINEAR)
             small.save(root / "images" / family / f"{number:03d}.png")
@@ -58,21 +61,28 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
             Image.fromarray(np.asarray(bits, dtype=np.uint16)).save(
                 root / "masks" / family / f"{number:03d}.png"
             )
-    for name, seed in (("maker", 0), ("judge", 1)):
-        settings = TrainSettings(epochs=24, width=12, input_px=PX, precision="float32", seed=seed)
-        train_folder(root / "images", root / name, settings)
+    settings = TrainSettings(epochs=20, width=12, input_px=PX, precision="float32")
+    train_folder(root / "images", root / "maker", settings)
+    assert fit_judge(root / "images", root / "judge") > 0.6, "it is a classifier, too"
     classifier = load_classifier(str(root / "maker"), device="cpu", precision="float32")
     build_atlas(
         classifier,
         root / "images",
         root / "atlas",
-        BuildSettings(concepts=10, display_px=PX),
+        BuildSettings(
+            concepts=10,
+            display_px=PX,
+            measures=False,
+            visualization_px=PICTURE_PX,
+            visualization_steps=STEPS,
+        ),
         classes=",".join(JUDGED),
     )
-    return World(root / "masks", root / "maker", root / "judge", root / "atlas")
+    judge = f"{root / 'judge' / 'judge.py'}:make"
+    return World(root / "masks", root / "maker", judge, root / "atlas")
 
 
-def run(*options: str | Path) -> Result:
+def run(*options: str | int | Path) -> Result:
     return CliRunner().invoke(visualizations, [str(option) for option in options], obj=Terminal())
 
 
@@ -82,7 +92,8 @@ def table(world: World) -> list[dict[str, str]]:
     sheet = world.atlas.parent / "sheet.webp"
     done = run(
         world.atlas, "--model", world.judge, "--model", world.maker, "--method", "stored",
-        "--method", "fourier", "--masks", world.masks, "--out", out,
+        "--method", "fourier", "--px", PICTURE_PX, "--steps", STEPS, "--masks", world.masks,
+        "--out", out,
         "--sheet", sheet, "--device", "cpu",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
@@ -103,23 +114,24 @@ def mean(table: list[dict[str, str]], method: str, judge: str, column: str) -> f
 
 def test_pictures_find_their_own_concept(table: list[dict[str, str]]) -> None:
     assert all(row["n"] == "10" for row in table)
-    # Chance is .1. Networks as small as these judge poorly; with ImageNet's all ten are found.
-    assert mean(table, "stored", "judge", "top1") >= 0.35
-    ours, theirs = (mean(table, method, "judge", "mean_rank") for method in ("stored", "fourier"))
-    assert ours < min(4.0, theirs + 0.5)  # chance is 5.5; twenty pictures order them no finer
+    ours, theirs = (mean(table, method, "make", "top1") for method in ("stored", "fourier"))
+    assert ours >= 0.5, "chance is .1"
+    assert ours > theirs
+    ours, theirs = (mean(table, method, "make", "mean_rank") for method in ("stored", "fourier"))
+    assert ours < min(3.0, theirs), "chance is 5.5"
 
 
 def test_pictures_are_nearer_to_photographs(table: list[dict[str, str]]) -> None:
-    ours, theirs = (mean(table, method, "judge", "kid") for method in ("stored", "fourier"))
+    ours, theirs = (mean(table, method, "make", "kid") for method in ("stored", "fourier"))
     assert ours < theirs
     for row in table:
         assert float(row["kid_low"]) <= float(row["kid"]) <= float(row["kid_high"])
-    assert mean(table, "stored", "judge", "neighbours") > 2 / 10
+    assert mean(table, "stored", "make", "neighbours") > 2 / 10
 
 
 def test_who_judges_is_told(table: list[dict[str, str]]) -> None:
     assert {(row["judge"], row["took_part"]) for row in table} == {
-        ("judge", "False"),
+        ("make", "False"),
         ("maker", "True"),
     }
     assert all(0 <= float(row["parts"]) <= 1 for row in table)
@@ -143,7 +155,7 @@ def test_views_leave_out_what_is_transparent(world: World) -> None:
 
 
 def test_classes_are_found_by_name(world: World) -> None:
-    judge = load_classifier(str(world.judge), device="cpu")
+    judge = load_classifier(world.judge, device="cpu")
     assert find_class(judge, ("elm family", "ULMACEAE")) == 2
     assert find_class(judge, ("ant",)) is None
 
