@@ -223,6 +223,8 @@ def test_a_site_of_files_puts_any_two_classes_together(
     assert served[2], "nothing is matched: the test says little"
     with plain_host(tmp_path) as host, careful_page(chromium) as page:
         page.goto(f"{host}/site/compare.html?a=2")
+        # The address says 2; its name comes with the list of classes.
+        page.wait_for_function("() => document.getElementById('first').value !== '2'")
         assert page.get_by_label("First class").input_value() == "Cricket"
         page.get_by_label("Second class").fill("cricket")
         page.get_by_label("Second class").press("Enter")

@@ -96,7 +96,9 @@ def test_memory() -> None:
     assert found["peak_mb_by_classes"].keys() == {"1", "2"}
     assert min(found["peak_mb_by_images"].values()) > found["loaded_mb"]
     assert {"mb_per_class", "kb_per_image", "kb_pooled_per_image"} <= found.keys()
-    assert abs(found["mb_per_picture"]) < 1, "of a second lot: a picture alone takes .4 MB"
+    # A second lot of pictures costs what is kept of them, .4 MB each, and allocators' moods; all
+    # crops at once would take tens.
+    assert abs(found["mb_per_picture"]) < 5
 
 
 def test_maco() -> None:

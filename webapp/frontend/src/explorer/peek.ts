@@ -31,6 +31,7 @@ export function startPeek(): void {
   peek.append(image);
   document.body.append(peek);
 
+  let shown: Element | null = null;
   const show = (event: Event): void => {
     const link = (event.target as Element).closest?.<HTMLAnchorElement>(".bars th a");
     const address = link && firstImage(link.href, home, site.suffix, version);
@@ -42,13 +43,16 @@ export function startPeek(): void {
     peek.style.left = `${left + scrollX}px`;
     peek.style.top = `${(below ? box.bottom + GAP_PX : box.top - GAP_PX - SIDE_PX) + scrollY}px`;
     peek.hidden = false;
+    shown = link;
   };
-  const hide = (): void => {
+  const hide = (event: Event): void => {
+    // A pointer that goes away takes nothing from somebody who came by keyboard.
+    if (event.type === "pointerout" && shown === document.activeElement) return;
     peek.hidden = true;
   };
   for (const kind of ["pointerover", "focusin"]) document.addEventListener(kind, show);
-  for (const kind of ["pointerout", "focusout", "scroll"]) document.addEventListener(kind, hide);
+  for (const kind of ["pointerout", "focusout"]) document.addEventListener(kind, hide);
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") hide();
+    if (event.key === "Escape") hide(event);
   });
 }
