@@ -53,7 +53,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     for family in FAMILIES:
         for kind in ("images", "masks"):
             (root / kind / family).mkdir(parents=True)
-        for number in range(36):
+        for number in range(50):
             drawn = draw(sample(family, rng))
             small = drawn.image.resize((PX, PX), Image.Resampling.BILINEAR)
             small.save(root / "images" / family / f"{number:03d}.png")
@@ -61,7 +61,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
             Image.fromarray(np.asarray(bits, dtype=np.uint16)).save(
                 root / "masks" / family / f"{number:03d}.png"
             )
-    settings = TrainSettings(epochs=20, width=12, input_px=PX, precision="float32")
+    settings = TrainSettings(epochs=24, width=12, input_px=PX, precision="float32")
     train_folder(root / "images", root / "maker", settings)
     assert fit_judge(root / "images", root / "judge") > 0.6, "it is a classifier, too"
     classifier = load_classifier(str(root / "maker"), device="cpu", precision="float32")
