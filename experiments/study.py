@@ -188,16 +188,18 @@ class Study:
         LensError
             If the study has no such stimulus.
         """
-        if stimulus not in self._known_stimuli:
-            raise LensError(f"study {self.name} has no stimulus {stimulus!r}")
+        self._require(stimulus)
         return self.root / "stimuli" / f"{stimulus}.webp"
 
     def stimulus_bytes(self, stimulus: str) -> bytes:
         """The file of a stimulus, as :meth:`stimulus_path`. A server reads hundreds a second."""
-        if stimulus not in self._known_stimuli:
-            self.stimulus_path(stimulus)
+        self._require(stimulus)
         with open(f"{self._stimuli_folder}/{stimulus}.webp", "rb", buffering=0) as file:  # noqa: PTH123
             return file.read()
+
+    def _require(self, stimulus: str) -> None:
+        if stimulus not in self._known_stimuli:
+            raise LensError(f"study {self.name} has no stimulus {stimulus!r}")
 
     def remember(self, name: str, make: Callable[[], T]) -> T:
         """A value derived from the study's files, computed once."""
