@@ -20,9 +20,16 @@ def study(synthetic_atlas: Atlas, tmp_path_factory: pytest.TempPathFactory) -> S
 
 
 @pytest.fixture(scope="session")
-def draft(synthetic_atlas: Atlas, tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """The same study, not frozen."""
-    return make_study(tmp_path_factory.mktemp("drafts") / "d", synthetic_atlas, frozen=False)
+def draft_folder(synthetic_atlas: Atlas, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the same study, not frozen."""
+    folder = tmp_path_factory.mktemp("drafts") / "d"
+    return make_study(folder, synthetic_atlas, frozen=False).root
+
+
+@pytest.fixture
+def draft(draft_folder: Path) -> Study:
+    """The same study, not frozen; opened for each test, which may change what it holds."""
+    return Study.open(draft_folder)
 
 
 @pytest.fixture
