@@ -7,7 +7,6 @@ there are.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -111,9 +110,9 @@ def _pictures(
 
 def maco_settings(classifier: Classifier, settings: BuildSettings) -> MacoSettings:
     """Settings of the pictures: what suits the model's input, save for what the user chose."""
-    suited = MacoSettings.for_input(classifier.preprocessing.input_px, classifier.fixed_input)
-    return replace(
-        suited,
-        size_px=settings.visualization_px or suited.size_px,
-        steps=settings.visualization_steps or suited.steps,
+    return MacoSettings.for_input(
+        classifier.preprocessing.input_px,
+        classifier.fixed_input,
+        settings.visualization_px,
+        settings.visualization_steps,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal, get_args
 
 import torch
@@ -35,8 +34,9 @@ def settings_for(
 
     Pictures of one size, as many steps, crops and pixels a crop: then methods can be compared.
     """
-    maco = MacoSettings.for_input(classifier.preprocessing.input_px, classifier.fixed_input)
-    maco = replace(maco, size_px=px or maco.size_px, steps=steps or maco.steps)
+    maco = MacoSettings.for_input(
+        classifier.preprocessing.input_px, classifier.fixed_input, px, steps
+    )
     if method == "maco":
         return maco
     spent = {name: getattr(maco, name) for name in _SPENT}

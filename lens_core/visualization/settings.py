@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from lens_core.atlas import LensError
 
 _SMALL_INPUT_PX = 160
+_STRIDE = 32
+"""Of whole networks, usually: crops of its multiples waste no border."""
+_LEAST_CROP_PX = 64
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,13 @@ class MacoSettings(Optimisation):
     contrast: float = 0.85
 
     @classmethod
-    def for_input(cls, input_px: int, fixed_input: bool = False) -> MacoSettings:
+    def for_input(
+        cls,
+        input_px: int,
+        fixed_input: bool = False,
+        size_px: int | None = None,
+        steps: int | None = None,
+    ) -> MacoSettings:
         """Settings for a model by the side of its input.
 
         Parameters
@@ -114,6 +124,9 @@ class MacoSettings(Optimisation):
             What the model was trained on.
         fixed_input : bool
             Whether it takes no other size; crops then reach it at that size.
+        size_px, steps : int, optional
+            Of the pictures, where the user chose them. Crops of smaller pictures reach the model
+            smaller, too: they hold no more detail.
 
         Notes
         -----
@@ -127,9 +140,15 @@ class MacoSettings(Optimisation):
         settings = (
             cls(size_px=128, steps=64, crops=8, box_to=0.35, contrast=0.7) if small else cls()
         )
-        wanted = 96 if small else cls.crop_px
-        crop_px = None if fixed_input or wanted is None or wanted >= input_px else wanted
-        return replace(settings, crop_px=crop_px)
+        size = size_px or settings.size_px
+        scaled = (96 if small else 160) * min(1.0, size / settings.size_px)
+        wanted = max(_LEAST_CROP_PX, _STRIDE * math.ceil(scaled / _STRIDE))
+        return replace(
+            settings,
+            size_px=size,
+            steps=steps or settings.steps,
+            crop_px=None if fixed_input or wanted >= input_px else wanted,
+        )
 
 
 @dataclass(frozen=True)

@@ -53,8 +53,8 @@ from lens_core import crops, images
 from lens_core.atlas import Atlas
 from lens_core.build import BuildSettings, build_atlas
 from lens_core.building import explain, one_class, portraits
+from lens_core.building.portraits import maco_settings
 from lens_core.classifier import Classifier, load_classifier
-from lens_core.visualization.settings import MacoSettings
 
 STAGES = {
     "encode_views": (one_class, "collect"),
@@ -180,14 +180,13 @@ def work(
     Views are encoded once to judge them, and once more for their maps.
     """
     px = classifier.preprocessing.input_px
-    maco = MacoSettings.for_input(px, classifier.fixed_input)
+    maco = maco_settings(classifier, settings)
     pixels = ((maco.crop_px or px) / px) ** 2
-    steps = settings.visualization_steps or maco.steps
     n_pictures = settings.concepts + 1
     return {
         "encode_views": 2 * photos,
         "encode_crops": used * len(crops.grid(px, crops.default_patch_px(px))),
-        "visualize": 2 * pixels * steps * maco.crops * n_pictures,
+        "visualize": 2 * pixels * maco.steps * maco.crops * n_pictures,
     }
 
 

@@ -174,9 +174,9 @@ def measure(
 ) -> dict[str, object]:
     """All figures; `at_most` so many of our own steps."""
     defaults = MacoSettings.for_input(
-        case.classifier.preprocessing.input_px, case.classifier.fixed_input
+        case.classifier.preprocessing.input_px, case.classifier.fixed_input, case.px
     )
-    defaults = replace(defaults, size_px=case.px, steps=min(defaults.steps, at_most))
+    defaults = replace(defaults, steps=min(defaults.steps, at_most))
     paper = replace(
         defaults,
         steps=min(256, at_most),
