@@ -32,6 +32,12 @@ def absent(reason: str) -> None:
     pytest.skip(reason)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than cores: many tests wait, for a browser, a database or a program."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests first, so that in the end no process is left alone with one."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}

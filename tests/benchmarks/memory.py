@@ -14,7 +14,7 @@ least squares:
 ``mb_per_picture``
     Of peaks over numbers of feature visualizations of one class, made by untrained
     EfficientNet-Lite0 (with ``--quick`` by the small network) one after the other in one process,
-    two steps each: from a lot of 32 on it should be 0.
+    two steps each: from a lot of 32 (with ``--quick`` 8) on it should be 0.
 
     python tests/benchmarks/memory.py [--quick] [--threads N] [--classes 1,2,4,8] [--images 50,…]
         [--pictures 11,33,100]
@@ -98,30 +98,36 @@ def measured(model: str, images: Path, threads: int) -> tuple[float, float]:
 
 
 def paint(
-    connection: Any, model: str, weights: str | None, counts: list[int], threads: int
+    connection: Any,
+    model: str,
+    weights: str | None,
+    counts: list[int],
+    threads: int,
+    at_once: int,
 ) -> None:
     """In a process of its own: make more and more pictures, then send the peaks."""
     torch.set_num_threads(threads)
     classifier = load_classifier(model, weights, device="cpu")
     px = classifier.preprocessing.input_px
-    suited = MacoSettings.for_input(px, classifier.fixed_input)
+    suited = MacoSettings.for_input(px, classifier.fixed_input, steps=2)
+    suited = replace(suited, at_once=at_once)
     spectrum = measure_spectrum(torch.rand(4, 3, px, px))
     peaks = {}
     for n in counts:  # in ascending order: a peak never sinks
         targets = Targets(torch.rand(n, classifier.n_channels))
-        for lot in visualize_in_lots(classifier, targets, spectrum, replace(suited, steps=2)):
+        for lot in visualize_in_lots(classifier, targets, spectrum, suited):
             to_pictures(lot)
         peaks[n] = peak_mb()
     connection.send(peaks)
 
 
 def of_pictures(
-    model: str, weights: str | None, counts: list[int], threads: int
+    model: str, weights: str | None, counts: list[int], threads: int, at_once: int
 ) -> dict[int, float]:
     """Peaks in megabytes by how many pictures were made."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=paint, args=(theirs, model, weights, counts, threads))
+    process = context.Process(target=paint, args=(theirs, model, weights, counts, threads, at_once))
     process.start()
     theirs.close()
     try:
@@ -159,7 +165,7 @@ def measure(
     """All curves."""
     from experiments.generators.leaves.dataset import write_dataset
 
-    write_dataset(root / "leaves", 10, 0)
+    write_dataset(root / "leaves", 3 if quick else 10, 0)
     source = root / "leaves" / "train"
     names = sorted(p.name for p in source.iterdir())
     factory = root / "leafnet.py"
@@ -176,8 +182,9 @@ def measure(
         images = repeated(source, root / f"images-{n}", names[:1], n)
         loaded, by_images[n] = measured(model, images, threads)
     painter = (model, None) if quick else ("timm:tf_efficientnet_lite0", "none")
-    by_pictures = of_pictures(*painter, picture_counts, threads)
-    lots = [n for n in picture_counts if n >= min(MacoSettings().at_once, picture_counts[-2])]
+    at_once = 8 if quick else MacoSettings().at_once
+    by_pictures = of_pictures(*painter, picture_counts, threads, at_once)
+    lots = [n for n in picture_counts if n >= min(at_once, picture_counts[-2])]
     n_crops = len(crops.grid(128, crops.default_patch_px(128)))
     return {
         "mb_per_class": round(slope(class_counts, list(by_classes.values())), 2),
@@ -211,9 +218,9 @@ def main() -> None:
     parser.add_argument("--images", type=counts, help="numbers of images in the one class")
     parser.add_argument("--pictures", type=counts, help="numbers of pictures, two at least")
     options = parser.parse_args()
-    pictures = sorted(options.pictures or ([2, 34, 40] if options.quick else [11, 33, 66, 132]))
+    pictures = sorted(options.pictures or ([2, 10, 20] if options.quick else [11, 33, 66, 132]))
     classes = options.classes or ([1, 2] if options.quick else [1, 2, 4, 8])
-    images = options.images or ([20, 40] if options.quick else [50, 100, 200, 400])
+    images = options.images or ([12, 24] if options.quick else [50, 100, 200, 400])
     with tempfile.TemporaryDirectory() as folder:
         width = options.width or (16 if options.quick else 32)
         result = measure(

@@ -59,7 +59,7 @@ def make_big_shared_atlas(
 ) -> Atlas:
     """Write an atlas of one dictionary for all classes, and open it."""
     return make_shared_atlas(
-        path, n_classes=n_classes, n_rows=n_concepts, n_dead=n_dead, shown=15, n_images=16
+        path, n_classes=n_classes, n_rows=n_concepts, n_dead=n_dead, shown=10, n_images=16
     )
 
 
