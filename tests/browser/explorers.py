@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import http.server
 import logging
 import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
@@ -47,6 +49,26 @@ def serving_atlases(folders: Sequence[Path], sidecars: Path | None = None) -> It
 
 
 @contextmanager
+def plain_host(folder: Path) -> Iterator[str]:
+    """A web host that carries files and computes nothing."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    class Host(http.server.ThreadingHTTPServer):
+        request_queue_size = 64  # a page asks for many pictures at once
+
+    server = Host(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
 def careful_page(chromium: Any, **context: Any) -> Iterator[Any]:
     """A page that fails its test if a script fails or the content policy refuses something."""
     settings = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce", **context}
@@ -66,8 +88,11 @@ def kind_of(address: str) -> str:
     return re.sub(r"\d+", "N", path)
 
 
-def kinds_of_pages(start: str, cookie: str = "") -> dict[str, str]:
-    """One address of each kind of page that links lead to from `start`, nothing outside of it."""
+def kinds_of_pages(start: str, cookie: str = "", within: str = "") -> dict[str, str]:
+    """One address of each kind of page that links lead to from `start`.
+
+    Nothing outside of it, or of the folder that it is in where that is named by `within`.
+    """
     found: dict[str, str] = {}
     waiting, seen = [start], {start}
     for _ in range(MOST_PAGES):
@@ -87,7 +112,9 @@ def kinds_of_pages(start: str, cookie: str = "") -> dict[str, str]:
         html = reply.read().decode()
         for link in (attrs["href"] for tag, attrs in Page(html).elements if tag == "a"):
             target = urldefrag(urljoin(reply.url, link)).url
-            inside = target.startswith(start) and not re.search(r"\.(csv|bin|webp)\b", target)
+            inside = target.startswith(within or start) and not re.search(
+                r"\.(csv|bin|webp)\b", target
+            )
             if inside and target not in seen:
                 seen.add(target)
                 waiting.append(target)

@@ -6,32 +6,26 @@ from typing import Any
 
 import pytest
 
-from tests.browser.explorers import careful_page, kinds_of_pages
+from tests.browser.access import ALL_RULES, Findings, too_wide, walk_by_tab
+from tests.browser.explorers import SCHEMES, WIDTHS, careful_page, kinds_of_pages
+from tests.browser.interactions import INTERACTIONS, SHARED, Interaction
 
 pytestmark = pytest.mark.browser
 
 ALWAYS = ("whole/", "whole/class/N", "whole/class/N/concepts/image/N", "whole/example", "shared/")
 """Kinds of pages that the walk must find, whatever else there is."""
-MOST_STOPS = 400
 SAME = ("classes", "method", "example", "bias", "against", "like", "compare", "random")
 """Pages that a shared dictionary shows by the same templates as any other."""
-ALL_RULES = {"resultTypes": ["violations"], "preload": False}
 OF_LAYOUT = ["scrollable-region-focusable", "target-size", "aria-hidden-focus"]
 CHECKS = (
     (390, "light", ALL_RULES),
     (1024, "light", {**ALL_RULES, "runOnly": OF_LAYOUT}),
     (1440, "dark", {**ALL_RULES, "runOnly": ["color-contrast"]}),
 )
-"""What depends on width is asked at each, what depends on colours in both schemes."""
-LOOK_FOR_FAULTS = """async (options) => {
-  const found = await axe.run(options);
-  return {
-    n_passed: found.passes.length,
-    bad: found.violations.filter(({ impact }) => impact === "serious" || impact === "critical")
-      .map(({ id, nodes }) => `${id} ${nodes[0].html.slice(0, 120)}`),
-  };
-}"""
-TOO_WIDE = "document.documentElement.scrollWidth - innerWidth"
+"""What depends on width is asked at each, what depends on colours in both schemes.
+
+All rules of everything, in all states, asks `tests/browser/full_product.py`.
+"""
 
 
 @pytest.fixture(scope="session")
@@ -56,23 +50,15 @@ def test_the_walk_finds_every_kind(pages: dict[str, str]) -> None:
 
 def test_pages_fit_and_nothing_bars_the_way(chromium: Any, pages: dict[str, str]) -> None:
     """Each kind of page at three widths, light and dark; loaded once, since styles do the rest."""
-    from axe_playwright_python.base import AXE_SCRIPT
-
-    bad = []
+    found = Findings()
     with careful_page(chromium) as page:
         for kind, address in pages.items():
             page.goto(address)
-            page.evaluate(AXE_SCRIPT)
             for width, scheme, rules in CHECKS:
                 page.set_viewport_size({"width": width, "height": 900})
                 page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-                wide = page.evaluate(TOO_WIDE)
-                where = f"{kind} at {width}, {scheme}"
-                bad += [f"{where}: {wide} px too wide"] * (wide > 0)
-                found = page.evaluate(LOOK_FOR_FAULTS, rules)
-                assert found["n_passed"] > 0, where
-                bad += [f"{where}: {one}" for one in found["bad"]]
-    assert bad == []
+                found.check(page, f"{kind} at {width}, {scheme}", rules)
+    assert found.bad == []
 
 
 def test_a_missing_page_is_a_page_too(chromium: Any, explorer: str) -> None:
@@ -83,49 +69,57 @@ def test_a_missing_page_is_a_page_too(chromium: Any, explorer: str) -> None:
     context.close()
 
 
-WATCH = """() => {
-  window.lensStops = [];
-  document.addEventListener("focusin", ({ target }) => {
-    const style = getComputedStyle(target);
-    const ring = style.outlineStyle !== "none" || target.closest("svg") !== null;
-    const box = target.getBoundingClientRect();
-    lensStops.push({ shown: ring && target.matches(":focus-visible"),
-      size: box.width * box.height, what: target.outerHTML.slice(0, 90),
-      skip: target.matches(".skip") });
-  });
-  const can = [...document.querySelectorAll("a[href], button, input, select, summary, [tabindex]")]
-    .filter((e) => e.tabIndex >= 0 && !e.disabled && e.checkVisibility() && !e.closest("[hidden]"));
-  window.lensLast = can.at(-1);
-  return can.length;
-}"""
-AT_LAST = "document.activeElement === lensLast"
-
-
 def test_the_tab_key_alone_goes_through(chromium: Any, pages: dict[str, str]) -> None:
     """Every kind of page from its first link to its last, with a focus that one sees."""
     bad = []
     with careful_page(chromium, viewport={"width": 1024, "height": 900}) as page:
         for kind, address in pages.items():
             page.goto(address)
-            expected = page.evaluate(WATCH)
-            for _ in range(expected):
-                page.keyboard.press("Tab")
-            for _ in range(MOST_STOPS):
-                if page.evaluate(AT_LAST):
-                    break
-                page.keyboard.press("Tab")
-            else:
-                bad.append(f"{kind}: the end is not reached")
-            stops = page.evaluate("lensStops")
-            assert len(stops) >= min(expected, 5), kind
-            if not stops[0]["skip"]:
-                bad.append(f"{kind}: the first stop does not lead past the top bar")
-            bad += [
-                f"{kind}: nobody sees the focus on {stop['what']}"
-                for stop in stops
-                if not stop["shown"] or stop["size"] == 0
-            ]
+            bad += [f"{kind}: {fault}" for fault in walk_by_tab(page)]
     assert bad == []
+
+
+BARRED = """<style>#dark:focus { outline: none } button { outline-offset: 2px }</style>
+<a class="skip" href="#main">Skip</a><p><a href="#a">a</a> <a href="#b">b</a></p>
+<main id="main"><button id="dark">dark</button><button tabindex="2">early</button>
+<input onkeydown="event.preventDefault()"><a href="#c">c</a></main>"""
+
+
+def test_a_page_that_bars_the_tab_key_is_noticed(chromium: Any) -> None:
+    with careful_page(chromium) as page:
+        page.set_content(BARRED)
+        told = " ".join(walk_by_tab(page))
+        found = Findings()
+        found.check(page, "barred")
+    assert "early</button> comes before its turn" in told
+    assert "the first stop does not lead past" in told
+    assert 'nobody sees the focus on <button id="dark"' in told
+    assert "INPUT.null MAIN.null BODY.null, comes 5" in told
+    assert any("label" in line for line in found.bad)
+
+
+ROUNDS = [(INTERACTIONS, "whole"), (SHARED, "shared")]
+EACH = [(one, where) for interactions, where in ROUNDS for one in interactions if one.served]
+LOOKS = [(width, scheme) for width in WIDTHS for scheme in SCHEMES]
+
+
+@pytest.mark.parametrize("look", range(len(LOOKS)), ids=[f"{w}-{s}" for w, s in LOOKS])
+def test_everything_can_be_done_by_keyboard(
+    chromium: Any, explorer: str, pages: dict[str, str], look: int
+) -> None:
+    """Each interaction once, at one of the widths and in one of the schemes."""
+    width, scheme = LOOKS[look]
+    mine: list[tuple[Interaction, str]] = EACH[look :: len(LOOKS)]
+    with careful_page(
+        chromium,
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,
+        permissions=["clipboard-read", "clipboard-write"],
+    ) as page:
+        for one, where in mine:
+            page.goto(pages[f"{where}/{one.on}"])
+            one.act(page)
+            assert too_wide(page) <= 0, one.name
 
 
 def test_what_people_made_of_it_stands_on_the_cards(chromium: Any, pages: dict[str, str]) -> None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lens_core.atlas import Atlas
-from tests.browser.explorers import careful_page
+from tests.browser.explorers import careful_page, plain_host
 from webapp.explorer.site import write_site
 
 pytestmark = pytest.mark.browser
@@ -216,26 +212,6 @@ def test_pages_can_be_read_without_script(chromium: Any, address: str) -> None:
     page.locator("a.tile", has_text="Cricket").click()
     assert page.locator("h1").inner_text().startswith("Cricket")
     context.close()
-
-
-@contextmanager
-def plain_host(folder: Path) -> Iterator[str]:
-    """A web host that carries files and computes nothing."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    class Host(http.server.ThreadingHTTPServer):
-        request_queue_size = 64  # a page asks for many pictures at once
-
-    server = Host(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_the_static_site_works_from_any_folder(

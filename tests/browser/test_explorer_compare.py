@@ -21,8 +21,7 @@ from lens_core.atlas import Atlas
 from lens_core.build import BuildSettings, build_atlas
 from lens_core.classifier import Classifier, Preprocessing
 from lens_core.worker import CropWorker
-from tests.browser.explorers import careful_page, serving_atlases
-from tests.browser.test_explorer import plain_host
+from tests.browser.explorers import careful_page, plain_host, serving_atlases
 from tests.support.directed import make_directed
 from tests.support.shared_atlases import make_shared_atlas
 from webapp import create_app

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lens_core.atlas import Atlas
+from lens_core.atlas import Atlas, LensError
+from lens_core.atlas.store import FolderStore
 from tests.support.atlases import make_atlas
 from tests.support.html import Page
 from tests.support.shared_atlases import make_shared_atlas
@@ -69,13 +70,18 @@ def test_ranking_needs_the_manifest_alone_unless_an_earlier_version_wrote_it(
         for concept in entry["concepts"]:
             del concept["reliability"]
     manifest.write_text(json.dumps(earlier))
-    assert unreliable(AtlasBook(Atlas.open(atlas.root), "synthetic")) == asked
 
     def refuse(*_: object) -> None:
-        raise AssertionError("a class was read")
+        raise AssertionError("a class was read, all of it")
 
-    monkeypatch.setattr(Atlas, "load_class", refuse)
-    assert unreliable(AtlasBook(atlas, "synthetic")) == asked
+    with monkeypatch.context() as patch:
+        patch.setattr(Atlas, "load_class", refuse)
+        assert unreliable(AtlasBook(Atlas.open(atlas.root), "synthetic")) == asked
+        patch.setattr(FolderStore, "read", refuse)
+        assert unreliable(AtlasBook(atlas, "synthetic")) == asked
+    (atlas.root / "classes" / "00001" / "class.json").write_text("{")
+    with pytest.raises(LensError, match=r"class\.json"):
+        unreliable(AtlasBook(Atlas.open(atlas.root), "synthetic"))
 
 
 def test_a_lone_likeness_outranks_a_likeness_among_many(atlas: Atlas) -> None:

@@ -6,14 +6,17 @@ that two classes share although they share little else.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lens_core.atlas import ClassEntry, ClassInfo, ConceptInfo
+from lens_core.atlas import ClassEntry
 from lens_core.atlas.schema import ConceptSummary
 
 from .book import AtlasBook
@@ -28,6 +31,8 @@ LEAST_SHARE = 0.005
 LEAST_GAP = 0.01
 """Accuracies closer than that read as the same."""
 LISTS = ("unreliable", "shared")
+READ_TOGETHER = 64
+"""Classes of atlases of earlier versions that are read at once; bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -70,33 +75,59 @@ class SharedByStrangers:
 def unreliable(book: AtlasBook) -> tuple[Unreliable, ...]:
     """Concepts of the main dictionary that count much and lead astray, the worst first."""
     found = []
-    for entry in book.atlas.classes:
-        # Atlases of earlier versions say it in each class's own file alone.
-        told = "accuracy" in entry.model_fields_set
-        info = entry if told else book.atlas.load_class(entry.id).info
-        for concept in info.concepts:
-            one = _unreliable(info, concept) if concept.dictionary == book.main.id else None
+    for entry in _entries(book):
+        for concept in entry.concepts:
+            one = _unreliable(entry, concept) if concept.dictionary == book.main.id else None
             if one is not None:
                 found.append(one)
     return tuple(sorted(found, key=lambda one: (-one.score, one.class_id, one.concept_id)))
 
 
-def _unreliable(
-    info: ClassInfo | ClassEntry, concept: ConceptInfo | ConceptSummary
-) -> Unreliable | None:
-    if concept.reliability is None or info.accuracy is None or concept.importance < LEAST_SHARE:
+def _entries(book: AtlasBook) -> Iterator[ClassEntry]:
+    """The manifest's entries, whichever version wrote it.
+
+    Atlases of earlier versions name accuracy and reliability in each class's own file alone. Of
+    these a thousand are read, so nothing else of them is looked at.
+    """
+    classes = book.atlas.classes
+    for start in range(0, len(classes), READ_TOGETHER):
+        some = classes[start : start + READ_TOGETHER]
+        names = {e.id: f"{e.dir}/class.json" for e in some if "accuracy" not in e.model_fields_set}
+        texts = book.atlas.store.read_many(list(names.values())) if names else {}
+        for entry in some:
+            if entry.id not in names:
+                yield entry
+                continue
+            try:
+                yield _as_told(entry, json.loads(texts[names[entry.id]]))
+            except (KeyError, TypeError, ValueError):
+                yield _as_told(entry, book.atlas.load_class(entry.id).info.model_dump())
+
+
+def _as_told(entry: ClassEntry, told: Mapping[str, Any]) -> ClassEntry:
+    """An entry as it would be written today, from what ``class.json`` says."""
+    reliability = {concept["id"]: concept.get("reliability") for concept in told["concepts"]}
+    concepts = tuple(
+        concept.model_copy(update={"reliability": reliability.get(concept.id)})
+        for concept in entry.concepts
+    )
+    return entry.model_copy(update={"accuracy": told.get("accuracy"), "concepts": concepts})
+
+
+def _unreliable(entry: ClassEntry, concept: ConceptSummary) -> Unreliable | None:
+    if concept.reliability is None or entry.accuracy is None or concept.importance < LEAST_SHARE:
         return None
-    gap = info.accuracy - concept.reliability
+    gap = entry.accuracy - concept.reliability
     if gap < LEAST_GAP:
         return None
-    n_images = round(concept.prevalence * info.n_images)
+    n_images = round(concept.prevalence * entry.n_images)
     evidence = max(n_images, 1)
     return Unreliable(
-        class_id=info.id,
+        class_id=entry.id,
         concept_id=concept.id,
         importance=concept.importance,
         reliability=concept.reliability,
-        accuracy=info.accuracy,
+        accuracy=entry.accuracy,
         n_images=n_images,
         score=concept.importance * gap * evidence / (evidence + DOUBT),
     )

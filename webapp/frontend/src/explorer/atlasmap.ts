@@ -34,7 +34,9 @@ export function startAtlasMaps(): void {
       if (!over && dot) location.assign(dot.href.baseVal);
     });
     svg.addEventListener("focusin", (event) => {
-      activate(dots.placeOf(event.target));
+      const place = dots.placeOf(event.target);
+      dots.reveal(place);
+      activate(place);
       keep();
     });
     svg.addEventListener("keydown", (event) => {

@@ -57,6 +57,7 @@ export function startCluster(data: ClassData, open: (concept: string) => void): 
   if (dots.length) focusOn(0);
   svg.addEventListener("focusin", (event) => {
     const place = dots.placeOf(event.target);
+    dots.reveal(place);
     if (place >= 0) activate(place);
   });
   svg.addEventListener("keydown", (event) => {

@@ -94,6 +94,15 @@ export class Scatter {
     return here && way ? inDirection(this.spots, here, way[0], way[1]) : -1;
   }
 
+  /** Bring a dot that takes the focus back into sight, if one has come closer elsewhere. */
+  reveal(place: number): void {
+    const spot = this.spots[place];
+    const { width, height } = this.size;
+    if (!spot || (spot.x >= 0 && spot.x <= width && spot.y >= 0 && spot.y <= height)) return;
+    const { x, y } = spot.places[this.layout];
+    this.zooming.translateTo(select(this.svg), x, y);
+  }
+
   /** Places of the other layout, or of the first again. */
   private show(layout: Layout, smooth: boolean): void {
     const before = [...this.spots, ...this.marks].map(({ x, y }) => this.view.invert([x, y]));
