@@ -151,10 +151,11 @@ def _write_file(archive: zipfile.ZipFile, name: str, path: Path) -> str:
 
 
 def restore(config: ServerConfig, archive_path: Path, *, track: Track = no_track) -> BackedUp:
-    """Bring a backup back, into a folder that is not there yet and a database without rows.
+    """Bring a backup back, into an empty folder or none, and a database without rows.
 
-    The folder appears last and at once; the rows are written in one transaction. Checksums and
-    counts are compared before either is kept.
+    The folder appears last and at once, or what is to be in it does where it is there already, as
+    a volume that is mounted. The rows are written in one transaction. Checksums and counts are
+    compared before either is kept.
 
     Raises
     ------
@@ -164,27 +165,34 @@ def restore(config: ServerConfig, archive_path: Path, *, track: Track = no_track
     target = config.directory
     if target.exists() and any(target.iterdir()):
         raise LensError(f"{target} is not empty: restore to a new folder")
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    name = f".{target.name}.{os.getpid()}.partial"
+    partial = target / name if target.exists() else target.with_name(name)
     beside = config.model_copy(update={"directory": partial})
     with _opened(archive_path) as archive:
         manifest = _manifest(archive, archive_path)
         with disk_errors(target):
             try:
                 partial.mkdir(parents=True, mode=0o700)
-                for name in track(_restorable(manifest), "Files"):
-                    _read_file(archive, name, partial / name, manifest["sha256"][name])
+                for file in track(_restorable(manifest), "Files"):
+                    _read_file(archive, file, partial / file, manifest["sha256"][file])
                 database = Database(beside.url)
                 try:
                     _restore_rows(database, archive, manifest, track)
                 finally:
                     _settle(database)
-                if target.exists():
-                    target.rmdir()
-                partial.replace(target)
+                _put_in_place(partial, target)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
     studies = {PurePosixPath(n).parts[1] for n in manifest["sha256"] if n.startswith("studies/")}
     return BackedUp(dict(manifest["rows"]), tuple(sorted(studies)))
+
+
+def _put_in_place(partial: Path, target: Path) -> None:
+    if not target.exists():
+        partial.replace(target)
+        return
+    for each in sorted(partial.iterdir()):
+        each.replace(target / each.name)
 
 
 def _settle(database: Database) -> None:

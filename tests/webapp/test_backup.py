@@ -161,10 +161,20 @@ def test_a_backup_sees_one_moment(server: Server, person: Person, tmp_path: Path
 def test_by_command(saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
     folder = tmp_path / "restored"
+    folder.mkdir()
+    mounted = folder.stat().st_ino  # as a volume, which can be filled but not replaced
     runner = CliRunner()
+    broken = tmp_path / "broken.zip"
+    broken.write_bytes(saved.read_bytes()[:-200])
+    done = runner.invoke(upkeep_cli.restore, [str(broken), "--dir", str(folder)], obj=Terminal())
+    assert isinstance(done.exception, LensError)
+    assert list(folder.iterdir()) == []
     done = runner.invoke(upkeep_cli.restore, [str(saved), "--dir", str(folder)], obj=Terminal())
     assert done.exit_code == 0, done.output
     assert "1 participants, 1 answers, 1 studies" in done.stderr
+    assert folder.stat().st_ino == mounted
+    assert {each.name for each in folder.iterdir()} >= {"lens.db", "secret_key", "studies"}
+    assert not [each for each in folder.iterdir() if each.name.startswith(".")]
     out = tmp_path / "second.zip"
     done = runner.invoke(
         upkeep_cli.backup, ["--dir", str(folder), "--out", str(out)], obj=Terminal()

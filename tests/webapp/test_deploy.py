@@ -24,6 +24,10 @@ def test_settings_of_the_compose_file_are_read(tmp_path: Path) -> None:
     assert url is not None
     found = read_config(tmp_path, {"DATABASE_URL": f"{url[1]}secret{url[2]}", "LENS_HTTPS": "1"})
     assert found.url == "postgresql+psycopg://lens:secret@database/lens"
+    hosts = re.search(r"LENS_TRUSTED_HOSTS: \$\{[^}]+\}(\S*)", text)
+    assert hosts is not None
+    found = read_config(tmp_path, {"LENS_TRUSTED_HOSTS": f"lab.example{hosts[1]}"})
+    assert found.trusted_hosts == ("lab.example", "127.0.0.1"), "the health check asks for itself"
 
 
 def test_commands_of_the_files_exist() -> None:
