@@ -200,5 +200,9 @@ def test_a_phone_is_told_before_it_agrees(new_visitor: Callable[..., Visitor]) -
         "is_mobile": True,
     }
     visitor = new_visitor(**phone)
-    visitor.arrive()
+    visitor.page.goto(f"{visitor.server.link}?id=s020")
     visitor.page.wait_for_selector(".unsuitable:visible")
+    assert visitor.page.locator("[name=agree]:visible").count() == 0
+    desk = new_visitor()
+    desk.page.goto(f"{desk.server.link}?id=s020")
+    assert desk.page.locator("[name=agree]:visible").count() == 1, "as the phone was told"

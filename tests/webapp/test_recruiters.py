@@ -182,9 +182,26 @@ def test_a_replayed_launch_is_nobody_new(
     set_settings(server, SIGNED)
     link = f"?prolific_token={provider.signer.token('p1')}"
     first, second = (Person(app.test_client(), study) for _ in range(2))
+    first.arrive(link)
+    assert "You have been here before" in second.arrive(link).text, "also before anything is agreed"
     first.begin(link)
     assert "You have been here before" in second.arrive(link).text
     assert "This link does not work" in Person(app.test_client(), study).arrive().text
+    assert people(db) == 1
+
+
+def test_who_has_agreed_to_nothing_may_come_from_another_machine(
+    app: Flask, study: Study, db: Session
+) -> None:
+    """A telephone that is too small tells people to open their link on a computer."""
+    link = "?PROLIFIC_PID=p7&STUDY_ID=s&SESSION_ID=t"
+    phone, computer, third = (Person(app.test_client(), study) for _ in range(3))
+    phone.arrive(link)
+    assert "agree to take part" in computer.arrive(link).text
+    assert phone.get(f"{phone.home}/consent").status_code == 303, "there is one way in"
+    computer.begin(link)
+    assert "You have been here before" in third.arrive(link).text
+    assert "You have been here before" in phone.arrive(link).text
     assert people(db) == 1
 
 

@@ -29,6 +29,7 @@ class Arrival:
     details : further parameters of the link that are worth keeping.
     frame : where the recruiter shows the study in a frame of its own page first: ``preview`` before
         the person has accepted the work, ``accepted`` after.
+    launch : marks a link that is good for one arrival; empty where a link stays good.
     rehearsal_seed : of the schedule of a simulated person, who is never counted; none for people.
     """
 
@@ -36,6 +37,7 @@ class Arrival:
     external_id: str | None = None
     details: Mapping[str, str] = field(default_factory=dict)
     frame: Literal["preview", "accepted"] | None = None
+    launch: str = ""
     rehearsal_seed: int | None = None
 
 

@@ -8,6 +8,7 @@ study, each with its own action; the person goes back by ``submissions/complete?
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,7 +47,8 @@ class Prolific(Recruiter):
                 if parameters.get("PROLIFIC_PID"):
                     raise BadLaunch("not signed")
                 return None
-            return self._arrival(self._signed(token, settings))
+            launch = hashlib.sha256(token.encode()).hexdigest()[:16]
+            return self._arrival(self._signed(token, settings), launch)
         return self._arrival(parameters) if parameters.get("PROLIFIC_PID") else None
 
     def _signed(self, token: str, settings: StudySettings) -> Mapping[str, Any]:
@@ -59,12 +61,12 @@ class Prolific(Recruiter):
             raise BadLaunch("the token is another study's")
         return content
 
-    def _arrival(self, parameters: Mapping[str, Any]) -> Arrival | None:
+    def _arrival(self, parameters: Mapping[str, Any], launch: str = "") -> Arrival | None:
         person = short(str(parameters["PROLIFIC_PID"]))
         if not person:
             return None
         details = {name: short(str(parameters[name])) for name in KEPT if parameters.get(name)}
-        return Arrival(self.name, person, details)
+        return Arrival(self.name, person, details, launch=launch)
 
     def ending(
         self,

@@ -28,7 +28,8 @@ def arrive(
     """Write down that somebody followed a link.
 
     Simulated people are never counted, like previews; one whose first reply was lost is the same
-    person when it comes again.
+    person when it comes again. So is whoever has agreed to nothing yet and comes from another
+    machine, as somebody does who is told that a telephone is too small: the way in moves there.
 
     Raises
     ------
@@ -46,13 +47,8 @@ def arrive(
                 Participant.external_id == arrival.external_id,
             )
         ).first()
-        if known is not None and arrival.rehearsal_seed is not None:
-            return db.get_one(Participant, known)
         if known is not None:
-            raise Refused("already_started")
-    details: dict[str, Any] = dict(arrival.details)
-    if arrival.rehearsal_seed is not None:
-        details["rehearsal_seed"] = arrival.rehearsal_seed
+            return _again(locked(db, known), arrival)
     now = utc_now()
     participant = Participant(
         public_id="p" + "".join(secrets.choice(ALPHABET) for _ in range(10)),
@@ -62,7 +58,7 @@ def arrive(
         is_test=is_test or arrival.rehearsal_seed is not None,
         source="preview" if is_test else arrival.source,
         external_id=None if is_test else arrival.external_id,
-        source_details=details,
+        source_details=_details(arrival),
         arrived_at=now,
         last_seen_at=now,
         quiz_attempts=0,
@@ -85,6 +81,29 @@ def arrive(
         )
     )
     return participant
+
+
+def _again(participant: Participant, arrival: Arrival) -> Participant:
+    """Somebody who is known already, if they may come in by this link once more."""
+    if arrival.rehearsal_seed is not None:
+        return participant
+    replayed = arrival.launch and arrival.launch == participant.source_details.get("launch")
+    if participant.state != "arrived" or replayed:
+        raise Refused("already_started")
+    participant.access = secrets.token_urlsafe(32)
+    participant.source_details = _details(arrival)
+    participant.last_seen_at = utc_now()
+    return participant
+
+
+def _details(arrival: Arrival) -> dict[str, Any]:
+    """What is kept of a link."""
+    found: dict[str, Any] = dict(arrival.details)
+    if arrival.launch:
+        found["launch"] = arrival.launch
+    if arrival.rehearsal_seed is not None:
+        found["rehearsal_seed"] = arrival.rehearsal_seed
+    return found
 
 
 def by_access(db: Session, study_id: int, access: str) -> Participant | None:

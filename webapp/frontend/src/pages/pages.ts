@@ -61,4 +61,8 @@ for (const button of document.querySelectorAll<HTMLElement>("[data-copy]")) copi
 for (const note of document.querySelectorAll<HTMLElement>("[data-phones=refused]")) {
   note.hidden = !isPhone();
 }
+// Who agreed on a phone would be stuck there: the same link opens elsewhere until then.
+for (const form of document.querySelectorAll<HTMLElement>("[data-computers-only]")) {
+  form.hidden = isPhone();
+}
 document.querySelector<HTMLElement>("[data-focus]")?.focus();
