@@ -214,8 +214,12 @@ def test_variants_of_the_export(
 def test_a_researcher_excludes_and_withdraws(
     done: Person, researcher: Console, app: Flask, db: Session
 ) -> None:
-    public_id = db.scalars(select(Participant.public_id)).one()
+    public_id, code = db.execute(select(Participant.public_id, Participant.completion_code)).one()
     at = f"{STUDY}/people/{public_id}"
+    # Who writes a letter knows the recruiter's identifier or the code, and nobody else's work.
+    for known, found in (("5f1c", True), (code, True), (public_id, True), ("5f1", False)):
+        page = researcher.client.get(f"{STUDY}/people?find=+{known}+").text
+        assert (f'href="{at}"' in page) == found, known
     assert researcher.ask("POST", f"{at}/exclude").status_code == 400, "a reason is needed"
     assert researcher.ask("POST", f"{at}/include", reason="x").status_code == 400
     for action, state in (("exclude", "excluded"), ("include", "complete")):
@@ -226,6 +230,7 @@ def test_a_researcher_excludes_and_withdraws(
     assert researcher.ask("POST", f"{at}/withdraw").status_code == 303
     db.rollback()
     assert count(db, Response) == 0
+    assert f'href="{at}"' not in researcher.client.get(f"{STUDY}/people?find=5f1c").text
     viewer = Console(app.test_client())
     viewer.log_in("vic")
     assert viewer.ask("POST", f"{at}/withdraw").status_code == 403

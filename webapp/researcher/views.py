@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from lens_core.atlas import LensError
 from webapp.models import Participant, StudyRecord
 from webapp.recruiters import Arrival, settings_of
+from webapp.recruiters.base import LONGEST
 from webapp.server import give_access, the_server, the_study
 from webapp.services import accounts, arrivals, monitor, studies
 from webapp.services.audit import note
@@ -209,11 +210,14 @@ def preview(name: str) -> Page:
 @researcher.get("/studies/<name>/people")
 @needs("researcher")
 def people(name: str) -> Page:
-    """The latest participants."""
+    """The latest participants, or the one with an identifier: theirs at the recruiter, or ours."""
     page = _page(name)
+    find = request.args.get("find", "").strip()[:LONGEST]
     with the_server().database.read() as db:
-        rows = monitor.people(db, page.record.id)
-    return render_template("researcher/people.html", page=page, rows=rows, account=the_account())
+        rows = monitor.people(db, page.record.id, find)
+    return render_template(
+        "researcher/people.html", page=page, rows=rows, find=find, account=the_account()
+    )
 
 
 @researcher.get("/studies/<name>/people/<public_id>")

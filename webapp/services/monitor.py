@@ -8,7 +8,7 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from experiments.records import STATUSES
@@ -130,8 +130,18 @@ def _median_minutes(db: Session, study_id: int) -> float | None:
     return round(median(minutes), 1) if minutes else None
 
 
-def people(db: Session, study_id: int, limit: int = 200) -> list[dict[str, Any]]:
-    """The latest participants with how many trials they answered, the newest first."""
+def people(db: Session, study_id: int, find: str = "", limit: int = 200) -> list[dict[str, Any]]:
+    """The latest participants with how many trials they answered, the newest first.
+
+    Parameters
+    ----------
+    find : only who has this identifier: ours, the recruiter's, or the completion code. Erased
+        people have none of the latter two any more.
+    """
+    wanted = Participant.study_id == study_id
+    if find:
+        named = (Participant.public_id, Participant.external_id, Participant.completion_code)
+        wanted &= or_(*(column == find for column in named))
     answered = (
         select(TaskSession.participant_id, func.count(Response.id).label("n"))
         .join(Response, Response.session_id == TaskSession.id)
@@ -141,7 +151,7 @@ def people(db: Session, study_id: int, limit: int = 200) -> list[dict[str, Any]]
     rows = db.execute(
         select(Participant, answered.c.n)
         .outerjoin(answered, answered.c.participant_id == Participant.id)
-        .where(Participant.study_id == study_id)
+        .where(wanted)
         .order_by(Participant.id.desc())
         .limit(limit)
     )
