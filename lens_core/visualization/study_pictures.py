@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from lens_core.atlas import Atlas, AtlasClass, ConceptInfo, DictionaryInfo, Track, no_track
@@ -38,6 +38,11 @@ TABLE = "pictures.csv"
 COLUMNS = ("item", "image", "method", "file", "value")
 HIDDEN = "hidden"
 """What versions of photographs with a square hidden are called in the table."""
+
+EDGE = 0.22
+"""Brightness of the edge of a hidden square."""
+EDGE_SHARE = 0.008
+"""Its width, as a share of the photograph's."""
 
 _AT_ONCE = 32
 _START = 1000
@@ -218,13 +223,22 @@ def places(side: float, n: int) -> Iterator[Square]:
 
 
 def with_square(picture: Image.Image, square: Square) -> Image.Image:
-    """The picture with a grey square on it."""
+    """The picture with a grey square on it.
+
+    A thin darker edge inside the square makes it a card that lies on the picture: people see it on
+    a page of the same grey, where it would look like a piece bitten off. The model sees the same.
+    """
     left, top, side = square
     width, height = picture.size
     x0, y0 = round(left * width), round(top * height)
     x1, y1 = round((left + side) * width), round((top + side) * height)
     hidden = picture.copy()
-    hidden.paste((round(GREY * 255),) * 3, (x0, y0, x1, y1))
+    ImageDraw.Draw(hidden).rectangle(
+        (x0, y0, x1 - 1, y1 - 1),
+        fill=(round(GREY * 255),) * 3,
+        outline=(round(EDGE * 255),) * 3,
+        width=max(1, round(EDGE_SHARE * width)),
+    )
     return hidden
 
 

@@ -46,8 +46,12 @@ def test_hiding_what_a_unit_sees_leaves_nothing_of_it(classifier: Classifier) ->
 def test_a_square_hides_its_part_alone() -> None:
     picture = Image.new("RGB", (50, 50), (200, 10, 10))
     hidden = np.asarray(with_square(picture, (0.2, 0.6, 0.4)))
-    assert (hidden[30:50, 10:30] == 128).all()
-    assert (hidden == 128).all(axis=2).sum() == 400
+    assert (hidden[31:49, 11:29] == 128).all()
+    changed = (hidden != np.asarray(picture)).any(axis=2)
+    assert changed.sum() == changed[30:50, 10:30].sum() == 400
+    edge = hidden[30:50, 10]
+    assert (edge == edge[0, 0]).all()
+    assert abs(int(edge[0, 0]) - 128) > 50, "seen on a page of the same grey"
 
 
 def test_the_command_writes_pictures_and_a_table(
