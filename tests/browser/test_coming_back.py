@@ -63,13 +63,25 @@ def test_whoever_leaves_is_asked_and_not_taken_back(server: LiveServer, visitor:
     assert "your visit ends" in visitor.page.locator(".gate").inner_text()
     visitor.come_to_a_trial()
     visitor.answer_and_go_on()
+    visitor.come_to_a_trial()
+    # An answer that is not taken is sent again from the same page: another would end the visit.
+    refused = {"status": 422, "json": {"error": "bad_response"}}
+    visitor.page.route("**/trials/*", lambda route: route.fulfill(**refused), times=1)
+    visitor.answer()
+    message = visitor.page.locator("#message")
+    message.locator("text=The last answer was not taken").wait_for()
+    assert "do not reload" in message.inner_text()
+    visitor.page.keyboard.press("Enter")
+    visitor.wait_for_saved(2)
+    visitor.page.wait_for_selector("text=Welcome back")
+    assert len(server.answers(visitor.person)) == 2, "it was kept, and sent again"
     asked: list[str] = []
     visitor.page.on("dialog", lambda dialog: asked.append(dialog.type))
     visitor.page.reload()
     visitor.page.wait_for_selector("text=The visit was interrupted")
     assert asked == ["beforeunload"], "a slip of the finger is asked about"
     assert visitor.person.state == "timed_out"
-    assert len(server.answers(visitor.person)) == 1, "what was answered stays"
+    assert len(server.answers(visitor.person)) == 2, "what was answered stays"
 
 
 @pytest.mark.parametrize("server", ["resume"], indirect=True)

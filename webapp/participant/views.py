@@ -312,6 +312,7 @@ def task(name: str) -> Page:
         "page_token": session.page_token,
         "n_trials": n_trials,
         "home": url_for("participant.arrive", name=name),
+        "resume": rules.resume,
     }
     return _render("task", study, person, boot=boot)
 

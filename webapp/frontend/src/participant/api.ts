@@ -8,6 +8,8 @@ export interface Boot {
   page_token: string;
   n_trials: number;
   home?: string;
+  /** What follows when this page is opened again; known before the server is asked for more. */
+  resume?: Settings["resume"];
 }
 
 /** How a visit runs; the names are those of the study file's `session` table. */

@@ -12,7 +12,7 @@ import { Signals } from "./signals";
 import { openStore } from "./store";
 import { runTimeline } from "./timeline";
 import { measureFrameInterval } from "./timing";
-import { BROKEN, fitText, HALTED } from "./words";
+import { fitText, troubleText } from "./words";
 
 const EVENTS_EVERY_MS = 10_000;
 
@@ -43,7 +43,10 @@ async function main(): Promise<void> {
   const signals = new Signals(events.add);
   signals.watch(document, navigator.webdriver);
   setInterval(() => void events.send(), EVENTS_EVERY_MS);
-  addEventListener("pagehide", () => events.leave());
+  addEventListener("pagehide", () => {
+    queue.leave();
+    events.leave();
+  });
   // A page that the browser had put aside is older than the newest one: ask again.
   addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload();
@@ -54,28 +57,38 @@ async function main(): Promise<void> {
     if (queue.busy || (session.endsOnLeaving && !givesUp)) event.preventDefault();
   });
 
-  try {
-    const interval = await measureFrameInterval();
-    session.describeMachine(describe(interval, store.durable));
-    events.add("opened", { frame_interval_ms: interval });
-    await session.load();
-    frame.progress(session);
-    guardFit(session, frame, events);
-    await runTimeline({ session, frame, log: events.add, signals, intervalMs: interval });
-  } catch (error) {
-    if (error instanceof Halt && error.reason === "left") {
-      location.replace(home);
-      return;
+  let interval: number | null = null;
+  let guarded = false;
+  const run = async (): Promise<void> => {
+    try {
+      if (interval === null) {
+        interval = await measureFrameInterval();
+        session.describeMachine(describe(interval, store.durable));
+        events.add("opened", { frame_interval_ms: interval });
+      }
+      await session.load();
+      frame.progress(session);
+      if (!guarded) guardFit(session, frame, events);
+      guarded = true;
+      await runTimeline({ session, frame, log: events.add, signals, intervalMs: interval });
+    } catch (error) {
+      if (error instanceof Halt && error.reason === "left") {
+        location.replace(home);
+        return;
+      }
+      const cause = error instanceof Halt ? error.reason : "error";
+      events.add(cause, { error: String(error).slice(0, 500) });
+      void events.send();
+      const trouble = troubleText(cause, boot.resume ?? session.settings.resume);
+      const again = (): void => {
+        if (!trouble.inPlace) return location.reload();
+        frame.hide();
+        void run();
+      };
+      frame.show({ ...trouble, action: { label: trouble.button, run: again } });
     }
-    const words = error instanceof Halt ? HALTED[error.reason] : BROKEN;
-    events.add(error instanceof Halt ? error.reason : "error", { error: String(error).slice(0, 500) });
-    void events.send();
-    frame.show({
-      title: words.title,
-      text: words.text,
-      action: { label: words.button, run: () => location.reload() },
-    });
-  }
+  };
+  await run();
 }
 
 /** Cover the task while the window is too small, and say what to do. */

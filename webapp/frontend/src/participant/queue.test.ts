@@ -132,3 +132,30 @@ test("waiting doubles up to a limit and is spread", () => {
     assert.ok(delayMs(attempt, 0.3) < delayMs(attempt, 0.9));
   }
 });
+
+test("what waits to be sent again is handed to the browser when the page goes away", async () => {
+  const sent: string[] = [];
+  const replies: Reply[] = [{ status: 503, body: {} }, saved(1), saved(1)];
+  let go = (): void => undefined;
+  const rests = new Promise<void>((resolve) => (go = resolve));
+  const queue = new AnswerQueue(
+    new MemoryStore(),
+    async (pending) => {
+      sent.push(pending.uuid);
+      return replies.shift() as Reply;
+    },
+    () => rests,
+    { onState: () => undefined, onProblem: () => undefined },
+  );
+  queue.leave();
+  const outcome = queue.add(answer(1));
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(sent.length, 1);
+  queue.leave();
+  assert.equal(sent.length, 2);
+  go();
+  assert.equal((await outcome).kind, "saved");
+  assert.equal(new Set(sent).size, 1, "the very same post");
+  queue.leave();
+  assert.equal(sent.length, 3, "nothing rests any more");
+});

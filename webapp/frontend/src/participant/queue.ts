@@ -29,6 +29,8 @@ export interface QueueHooks {
 
 export class AnswerQueue {
   private onTheWay = 0;
+  /** Answers that rest until they are sent again. */
+  private readonly resting = new Set<Pending>();
 
   constructor(
     private readonly store: Store,
@@ -79,6 +81,11 @@ export class AnswerQueue {
     return outcomes;
   }
 
+  /** The page goes away: send at once what rests. The browser sees it through, and twice is once. */
+  leave(): void {
+    for (const pending of this.resting) void this.send(pending).catch(() => undefined);
+  }
+
   private async deliver(pending: Pending): Promise<Outcome> {
     for (let attempt = 0; ; attempt += 1) {
       this.hooks.onState({ kind: "saving" });
@@ -98,7 +105,9 @@ export class AnswerQueue {
       }
       if (attempt === 0) this.hooks.onProblem("save_failed", { index: pending.index, reason });
       this.hooks.onState({ kind: "waiting", attempt: attempt + 1, reason });
+      this.resting.add(pending);
       await this.backoff(attempt);
+      this.resting.delete(pending);
     }
   }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { gateText, type Passage } from "./words";
+import { gateText, type Passage, troubleText } from "./words";
 
 const FIRST: Passage = {
   first: true,
@@ -33,4 +33,17 @@ test("a break closes the button between blocks, not before the first nor after p
   assert.equal(gateText({ ...between, before: FIRST.trial }).wait_s, 20);
   assert.equal(gateText({ ...between, before: { ...FIRST.trial, phase: "practice" } }).wait_s, undefined);
   assert.equal(gateText({ ...FIRST, breakS: 20 }).wait_s, undefined);
+});
+
+test("nobody is told to load a page again whose loading again ends the visit", () => {
+  for (const cause of ["refused", "error"] as const) {
+    const trouble = troubleText(cause, "refuse");
+    assert.equal(trouble.inPlace, true);
+    assert.doesNotMatch(trouble.text, /load the page again/i);
+    assert.match(trouble.text, /do not reload or close this page/);
+    for (const resume of ["resume", "checkpoint"] as const) {
+      assert.equal(troubleText(cause, resume).inPlace, false);
+      assert.match(troubleText(cause, resume).text, /Load the page again/);
+    }
+  }
 });

@@ -81,13 +81,26 @@ function textOf({ first, answered, total, trial, before }: Passage): GateText {
   };
 }
 
-export const HALTED: Record<Halt["reason"], { title: string; text: string; button: string }> = {
+/** What the person reads when the task cannot go on by itself, and what the button does. */
+export interface Trouble {
+  title: string;
+  text: string;
+  button: string;
+  /** Begin again within this page; else the page is loaded anew. */
+  inPlace: boolean;
+}
+
+/** What happened: why the task halted, or an error of the page itself. */
+export type Cause = Halt["reason"] | "error";
+
+const TROUBLES: Record<Cause, Trouble> = {
   stale: {
     title: "This study is open in another tab",
     text:
       "It goes on there, and you can close this tab. If you cannot find the other tab, continue " +
       "here. Your answers are saved; only the last one may be asked again.",
     button: "Continue here",
+    inPlace: false,
   },
   refused: {
     title: "This page is out of date",
@@ -95,15 +108,48 @@ export const HALTED: Record<Halt["reason"], { title: string; text: string; butto
       "The server could not take the last answer from this page. Nothing you answered before is " +
       "lost. Load the page again to go on.",
     button: "Load again",
+    inPlace: false,
   },
-  left: { title: "One moment", text: "You are being taken to the right page.", button: "Go there" },
+  error: {
+    title: "Something went wrong on this page",
+    text: "Every answer that you gave is saved. Load the page again to go on where you were.",
+    button: "Load again",
+    inPlace: false,
+  },
+  left: {
+    title: "One moment",
+    text: "You are being taken to the right page.",
+    button: "Go there",
+    inPlace: false,
+  },
 };
 
-export const BROKEN = {
-  title: "Something went wrong on this page",
-  text: "Every answer that you gave is saved. Load the page again to go on where you were.",
-  button: "Load again",
+const STAY =
+  " Please do not reload or close this page: that would end your visit. If this comes again and " +
+  "again, write to the people who invited you; what you answered is saved.";
+
+/** The same where loading the page again would end the visit. */
+const STAYING: Partial<Record<Cause, Trouble>> = {
+  refused: {
+    title: "The last answer was not taken",
+    text:
+      "The server could not take it this time. Nothing you answered before is lost. Press the " +
+      "button to send it again." +
+      STAY,
+    button: "Try again",
+    inPlace: true,
+  },
+  error: {
+    title: TROUBLES.error.title,
+    text: "Every answer that you gave is saved. Press the button to go on where you were." + STAY,
+    button: "Go on",
+    inPlace: true,
+  },
 };
+
+export function troubleText(cause: Cause, resume: Settings["resume"]): Trouble {
+  return (resume === "refuse" ? STAYING[cause] : undefined) ?? TROUBLES[cause];
+}
 
 export function fitText(fit: Fit, minimum: readonly [number, number]): { title: string; text: string } {
   if (fit === "phone refused") {
