@@ -35,12 +35,12 @@ def served(
     monkeypatch.setitem(records.PARADIGM_COLUMNS, "variety", ())
     people: list[Visitor] = []
 
-    def serve(paradigm: str, width: int, height: int, **request: Any) -> Visitor:
+    def serve(paradigm: str, width: int, height: int, remark: str = "", **request: Any) -> Visitor:
         folder = tmp_path / "study"
         study = get_paradigm(paradigm).build(
             BuildRequest(out=folder, name="choice-test", title="Choice", **request)
         )
-        session = study.config.session.model_copy(update=QUICK)
+        session = study.config.session.model_copy(update={**QUICK, "remark": remark})
         config = study.config.model_copy(update={"session": session})
         (folder / "study.toml").write_bytes(config_toml(config))
         freeze_study(folder)
@@ -66,7 +66,8 @@ def right_place(visitor: Visitor) -> int:
 def test_an_intruder_study_by_keyboard(served: Callable[..., Visitor], tmp_path: Path) -> None:
     atlas = make_atlas(tmp_path / "atlas", n_classes=2, n_images=48, units=False)
     design = {"n_trials": 3, "n_catch": 1, "n_practice": 1, "stimulus_px": 64}
-    visitor = served("intruder", 940, 600, atlases=(atlas.root,), design=design)
+    remark = "What did you go by?"
+    visitor = served("intruder", 940, 600, remark, atlases=(atlas.root,), design=design)
     page = visitor.page
     visitor.skip_to_the_task()
     page.keyboard.press("Enter")
@@ -87,17 +88,24 @@ def test_an_intruder_study_by_keyboard(served: Callable[..., Visitor], tmp_path:
         n_answered += 1
         visitor.wait_for_saved(n_answered)
         page.locator(".choice.answered").wait_for(state="detached")
-        page.wait_for_selector(f"{READY}, {GATE}, {CODE}")
-        if page.locator(CODE).count():
-            break
+        page.wait_for_selector(f"{READY}, {GATE}")
         if page.locator(GATE).count():
             page.keyboard.press("Enter")
-            page.wait_for_selector(f"{READY}, {CODE}")
+            page.wait_for_selector(READY)
+        if page.locator(".typed").count():
+            break
+    # After the block, free text; who has nothing to say would press Enter at once.
+    assert page.locator(".question").inner_text() == remark
+    page.keyboard.type("the one without stripes")
+    check(visitor, "remark")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(CODE)
     person = visitor.person
     each_trial_once(visitor.server, person)
-    answers = visitor.server.answers(person)
+    *answers, said = visitor.server.answers(person)
     assert len(answers) == 5
     assert all(answer.correct == 1 and answer.confidence == 2 for answer in answers)
+    assert (said.response, said.correct) == ("the one without stripes", None)
 
 
 def test_every_kind_of_answer(served: Callable[..., Visitor], tmp_path: Path) -> None:
