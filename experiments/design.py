@@ -226,6 +226,11 @@ class PictureDesign(Design):
     stimulus_px: int = Field(default=160, ge=16, le=2048)
     webp_quality: int = Field(default=88, ge=1, le=100)
 
+    @property
+    def n_shown(self) -> int:
+        """Trials of one participant, practice passed at once and catch trials included."""
+        return 0
+
 
 class StudyConfig(Strict):
     """``study.toml``. A paradigm's own class narrows ``design``."""

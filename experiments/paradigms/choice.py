@@ -43,6 +43,10 @@ class ChoiceDesign(PictureDesign):
     n_practice: int = Field(default=2, ge=0)
     question: str = "Which one fits?"
 
+    @property
+    def n_shown(self) -> int:
+        return self.n_trials + self.n_catch + self.n_practice
+
 
 class ChoiceTask(ChoiceTrials, Paradigm):
     """See the module."""

@@ -37,7 +37,7 @@ def consent(task: str) -> Consent:
         markdown=(
             "You are invited to a study about how people see pictures. You will look at small "
             f"pictures and {task}.\n\n"
-            "- It takes about five minutes.\n"
+            "- It takes about {minutes} minutes.\n"
             "- Taking part is voluntary. You may stop at any time by closing the page.\n"
             "- We store your answers and how long they took, under a number and without your "
             "name.\n"

@@ -44,6 +44,10 @@ class Row(Protocol):
         ...
 
 
+READING_MIN, TRIAL_MIN = 1.5, 0.18
+"""Minutes for texts and for a trial: the strong/weak task as published takes about ten."""
+
+
 @dataclass(frozen=True)
 class Defaults:
     """What a new study of a paradigm says until somebody edits it."""
@@ -76,6 +80,19 @@ class Defaults:
             for one in self.exclusions
         )
         return replace(self, exclusions=scaled)
+
+
+def timed_consent(consent: Consent, n_trials: int) -> Consent:
+    """The form with the minutes that so many trials take; a lab corrects it after its pilot.
+
+    Examples
+    --------
+    >>> timed_consent(Consent(markdown="About {minutes} minutes."), 50).markdown
+    'About 10 minutes.'
+    """
+    minutes = max(2, round(READING_MIN + n_trials * TRIAL_MIN))
+    text = consent.markdown.replace("{minutes}", str(minutes))
+    return consent.model_copy(update={"markdown": text})
 
 
 def _times(seconds: float | None, share: float) -> float | None:
@@ -142,7 +159,7 @@ def write_study(
         "source": source,
         "design": design,
         "conditions": tuple(conditions),
-        "consent": defaults.consent,
+        "consent": timed_consent(defaults.consent, design.n_shown),
         "instructions": defaults.instructions,
         "quiz": defaults.quiz,
         "practice": defaults.practice,

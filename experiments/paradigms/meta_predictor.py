@@ -105,6 +105,10 @@ class MetaPredictorDesign(ChoiceDesign):
         return self
 
     @property
+    def n_shown(self) -> int:
+        return super().n_shown + self.n_sessions * self.n_training
+
+    @property
     def tests(self) -> tuple[int, ...]:
         """Test trials of each session."""
         return tuple(len(part) for part in np.array_split(range(self.n_trials), self.n_sessions))

@@ -17,7 +17,7 @@ def defaults(first: str, second: str) -> Defaults:
             markdown=(
                 "You are invited to a study about how people understand computer programs. You "
                 "will look at photographs and say what a program takes them for.\n\n"
-                "- It takes about eight minutes.\n"
+                "- It takes about {minutes} minutes.\n"
                 "- Taking part is voluntary. You may stop at any time by closing the page.\n"
                 "- We store your answers and how long they took, under a number and without your "
                 "name.\n"

@@ -41,7 +41,7 @@ TEXTS = Defaults(
         markdown=(
             "You are invited to a study about how people name what they see. You will look at "
             "groups of small pictures and say what they have in common.\n\n"
-            "- It takes about five minutes.\n"
+            "- It takes about {minutes} minutes.\n"
             "- Taking part is voluntary. You may stop at any time by closing the page.\n"
             "- We store your answers and how long they took, under a number and without your "
             "name. Please write nothing about yourself.\n"

@@ -7,6 +7,7 @@ exclusion criteria below are that study's; quantiles are ours.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -67,6 +68,11 @@ class TwoAfcDesign(PictureDesign):
     label_strong: str = "Strong"
     label_weak: str = "Weak"
 
+    @property
+    def n_shown(self) -> int:
+        practice = self.n_practice_obvious + self.n_practice_harder
+        return self.n_trials + self.n_catch + practice
+
     @model_validator(mode="after")
     def _quantiles_apart(self) -> TwoAfcDesign:
         if self.weak_quantile >= self.strong_quantile:
@@ -100,7 +106,7 @@ CONSENT = Consent(
     markdown=(
         "You are invited to a study about how people see pictures. You will look at groups of "
         "pictures and choose which of two further pictures belongs to one group.\n\n"
-        "- It takes about ten minutes.\n"
+        "- It takes about {minutes} minutes.\n"
         "- Taking part is voluntary. You may stop at any time by closing the page.\n"
         "- We store your answers and how long they took, under a number and without your name.\n"
         "- There are no known risks.\n"
@@ -163,6 +169,29 @@ PUBLISHED_TRIALS = 45
 """With catch trials; what the bounds on total time were published for."""
 
 
+LOOKS = {
+    "beside": (
+        "The large picture on top of the **Strong** group was made by the program itself: it shows "
+        "what excites the detector most."
+    ),
+    "instead": (
+        "There are no photographs on the **Strong** side, but one picture that the program made "
+        "itself: it shows what excites the detector most. The other group is marked **Weak**: "
+        "photographs to which the detector hardly responds."
+    ),
+}
+"""What is said of a feature visualization, by where it stands."""
+
+
 def defaults_for(design: TwoAfcDesign) -> Defaults:
-    """Texts and criteria for a study of that many trials."""
-    return DEFAULTS.timed(design.n_trials + design.n_catch, PUBLISHED_TRIALS)
+    """Texts and criteria for a study of that many trials, with the pictures that it shows."""
+    defaults = DEFAULTS.timed(design.n_trials + design.n_catch, PUBLISHED_TRIALS)
+    if design.visualizations == "none":
+        return defaults
+    what, see, do = defaults.instructions
+    groups, queries = see.markdown.split("\n\n")
+    look = LOOKS[design.visualizations]
+    told = f"{groups}\n\n{look}" if design.visualizations == "beside" else look
+    between = queries.replace("between the groups", "in the middle")
+    see = see.model_copy(update={"markdown": f"{told}\n\n{between}"})
+    return replace(defaults, instructions=(what, see, do))

@@ -128,6 +128,9 @@ def test_visualizations_stand_with_the_strong_side(
     shown = {trial.stimuli["visualization"][0] for trial in tests}
     assert shown <= set(study.stimulus_ids)
     assert len(shown) == len({trial.item for trial in tests})
+    told = study.config.instructions[1].markdown
+    assert "what excites the detector most" in told
+    assert ("responds strongly to them" in told) == (how == "beside"), "there are no such pictures"
 
 
 def test_one_basis_is_refused(tmp_path: Path) -> None:
