@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,11 +23,23 @@ from lens_core.metrics.correlation import spearman
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 """Of maps (n, H, W) and (n, H, W): (n,)."""
+Neighbours = Literal["around", "above"]
 
 
 def l2_distance(a: Tensor, b: Tensor) -> Tensor:
     """Euclidean distance of each pair of maps."""
     distance: Tensor = (a - b).flatten(1).norm(dim=1)
+    return distance
+
+
+def squared_l2_distance(a: Tensor, b: Tensor) -> Tensor:
+    """Its square: what Xplique calls l2."""
+    return l2_distance(a, b) ** 2
+
+
+def l1_distance(a: Tensor, b: Tensor) -> Tensor:
+    """Sum of absolute differences of each pair of maps."""
+    distance: Tensor = (a - b).flatten(1).abs().sum(dim=1)
     return distance
 
 
@@ -40,18 +53,25 @@ def stability(
     seed: int = 0,
     batch: int = 64,
     track: Track = no_track,
+    neighbours: Neighbours = "around",
 ) -> Tensor:
     """Mean distance (n,) of maps to those of pictures nearby; the smaller the more stable.
 
     Average sensitivity of Bhatt et al. (IJCAI 2020, definition 2): neighbours are drawn evenly
-    within `radius` of each pixel, above and below (Xplique: above alone).
+    within `radius` of each pixel, above and below (``"around"``).
+
+    Xplique's AverageStability (2.0) is the variant ``neighbours="above"``, ``nb_samples=200``,
+    ``distance=squared_l2_distance`` and ``radius=1 / (C · H · W)``: it divides by the number of
+    input values and does not look at the radius that it is given.
     """
     images = checked_images(images)
     generator = torch.Generator().manual_seed(seed)
     original = method.explain(images, targets, batch=batch, seed=seed)
     total = torch.zeros(len(images), dtype=torch.float64)
     for _ in track(range(nb_samples), "stability", nb_samples):
-        noise = (2 * torch.rand(images.shape[1:], generator=generator) - 1) * radius
+        noise = torch.rand(images.shape[1:], generator=generator) * radius
+        if neighbours == "around":
+            noise = 2 * noise - radius
         nearby = method.explain(images + noise, targets, batch=batch, seed=seed)
         total += distance(original, nearby)
     return total / nb_samples

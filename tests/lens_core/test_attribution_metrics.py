@@ -19,8 +19,10 @@ from lens_core.metrics.attribution_agreement import agreement
 from lens_core.metrics.attribution_averages import averages
 from lens_core.metrics.attribution_fidelity import deletion, insertion, mu_fidelity
 from lens_core.metrics.attribution_sanity import (
+    l1_distance,
     model_randomization,
     random_logit,
+    squared_l2_distance,
     stability,
     structural_similarity,
 )
@@ -241,6 +243,20 @@ def test_stability_is_0_where_maps_do_not_change() -> None:
     # Of a linear score the map moves by effect × mean noise, noise uniform: SD radius / √3.
     expected = (EFFECTS / EFFECTS.sum()).norm() * 0.1 / math.sqrt(3) / math.sqrt(3)
     assert torch.allclose(large, expected.double().expand(3), rtol=0.3)
+
+
+def test_stability_as_xplique_has_it() -> None:
+    """Neighbours above: of a linear score the map moves by effect × mean noise, 0 to radius."""
+    effects, radius = (EFFECTS / EFFECTS.sum()).double(), 0.1
+    mean_square = radius**2 * (1 / 4 + 1 / 36)  # of the mean of three
+    for distance, expected in (
+        (squared_l2_distance, float((effects**2).sum()) * mean_square),
+        (l1_distance, float(effects.sum()) * radius / 2),
+    ):
+        found = stability(
+            GradientInput(), IMAGES, TARGETS, radius, 200, distance, neighbours="above"
+        )
+        assert torch.allclose(found, torch.full((3,), expected).double(), rtol=0.05)
 
 
 def test_random_logits_give_other_maps_unless_the_method_is_blind(targets: ClassTargets) -> None:
