@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -73,14 +74,19 @@ class Visit:
     observer : the kind of person.
     seed, number : of the simulation, and of the person within it; people arrive every few minutes
         of an imagined morning.
+    nonce : makes the trials' identifiers this visit's own where many end in one database, of other
+        studies and of the same seed again; else they follow from the seed.
     """
 
-    def __init__(self, study: Study, observer: Observer, seed: int, number: int) -> None:
+    def __init__(
+        self, study: Study, observer: Observer, seed: int, number: int, nonce: str = ""
+    ) -> None:
         self.study = study
         self.person = observer.recruit(seed, number)
         self.schedule_seed = int(generator(seed, "schedule", number).integers(2**31))
         self.rows: list[dict[str, Any]] = []
         self._rng = generator(seed, "browser", number)
+        self._nonce = nonce.encode()
         self._name = f"p{number:05d}"
         self._consented = BEGIN + number * BETWEEN_ARRIVALS
         self._assigned = self._consented + timedelta(seconds=self.person.instruction_s)
@@ -105,7 +111,7 @@ class Visit:
         shown = self._now + timedelta(milliseconds=session.start_delay_ms)
         done = shown + timedelta(milliseconds=seen.rt_ms)
         row = trial.row() | {
-            "trial_uuid": str(uuid.UUID(bytes=self._rng.bytes(16), version=4)),
+            "trial_uuid": self._identifier(),
             "participant": self._name,
             "study": self.study.name,
             "study_hash": self.study.hash,
@@ -122,6 +128,12 @@ class Visit:
         self.rows.append(row)
         self._now = done + timedelta(milliseconds=session.feedback_ms if session.feedback else 0)
         return Given(row, raw, scored.correct)
+
+    def _identifier(self) -> str:
+        drawn = self._rng.bytes(16)
+        if self._nonce:
+            drawn = hashlib.sha256(self._nonce + drawn).digest()[:16]
+        return str(uuid.UUID(bytes=drawn, version=4))
 
     def participant(self, status: Status, condition: str | None) -> dict[str, Any]:
         """The participant's row; ``condition`` is none where the visit ended before one was drawn.

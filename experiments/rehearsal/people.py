@@ -107,15 +107,15 @@ class Rehearsal:
         gallery: Gallery,
     ) -> None:
         self.study = study
-        self.visit = Visit(study, observer, seed, number)
+        # Somebody whose first reply is lost comes back as the same person.
+        self._who = secrets.token_hex(16)
+        self.visit = Visit(study, observer, seed, number, nonce=self._who)
         self.home = f"/study/{study.name}/"
         self._browser = browser
         self._gallery = gallery
         self._fetched: dict[str, bytes] = {}
         self._served: dict[int, dict[str, Any]] = {}
         self._next: int | None = None
-        # Somebody whose first reply is lost comes back as the same person.
-        self._who = secrets.token_hex(16)
 
     def run(self) -> Rows:
         """From the link to the last page; what is exported of it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -99,6 +100,9 @@ def test_nothing_is_lost_or_doubled_by_a_server_that_fails(
     assert len(mine_people) == len(their_people) == 3, "nobody came twice"
     for person in their_people:
         assert (person["status"], person["source"]) == ("complete", "simulated")
+        # They hurried through; an export that excluded them for it could not be analysed.
+        assert (person["check_total_s"], person["check_instruction_s"]) == (None, None)
+        assert not {"total_s", "instruction_s"} & set(json.loads(person["checks_failed"]))
     assert all(person.is_test for person in live.people()), "and nobody is counted"
     with live.database.read() as db:
         counts = count(db, db.scalars(select(StudyRecord)).one(), ())
@@ -156,9 +160,14 @@ def test_where_no_rehearsal_is_taken(live: LiveServer, tmp_path: Path) -> None:
 
 def test_the_command(live: LiveServer, tmp_path: Path) -> None:
     arguments = [str(live.study.root), "--participants", "1", "--out", str(tmp_path / "data")]
-    done = CliRunner().invoke(cli.simulate, [*arguments, "--server", address(live)], obj=Terminal())
-    assert done.exit_code == 0, done.output
-    assert "1 simulated participants" in done.output
+    # Twice, as one does, with the same seed: other people with answers of their own.
+    for again in ([], ["--force"]):
+        done = CliRunner().invoke(
+            cli.simulate, [*arguments, *again, "--server", address(live)], obj=Terminal()
+        )
+        assert done.exit_code == 0, done.output
+        assert "1 simulated participants" in done.output
+    assert [person.state for person in live.people()] == ["complete"] * 2
     wrong = CliRunner().invoke(
         cli.simulate, [*arguments, "--server", "localhost:8000"], obj=Terminal()
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from .base import Arrival, BadLaunch, ListColumns, Recruiter
 from .settings import StudySettings
@@ -30,3 +31,14 @@ class Rehearsal(Recruiter):
         if not settings.lab_link or not SEED.fullmatch(seed) or not NONCE.fullmatch(person):
             raise BadLaunch("no rehearsal's link, or the lab link is closed")
         return Arrival(self.name, person, rehearsal_seed=int(seed))
+
+
+def as_judged(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A participant's row as exclusion criteria are to see it.
+
+    Simulated people do not really wait, so how long they took at the server is not measured.
+    """
+    waited = row["source"] != Rehearsal.name
+    return {
+        name: value if waited or not name.endswith("_at") else None for name, value in row.items()
+    }

@@ -30,6 +30,7 @@ from lens_core.atlas import Track, no_track
 from webapp.clock import iso
 from webapp.database import Database
 from webapp.models import Event, Participant, Response, Scheduled, StudyRecord, TaskSession
+from webapp.recruiters.rehearsal import as_judged
 
 from .machines import HIDDEN, MACHINE, machine_row
 
@@ -229,7 +230,7 @@ def _participant_row(
         "started_at": iso(person.started_at),
         "finished_at": iso(person.finished_at),
     }
-    return row | judge(study.config, row, trials).columns()
+    return row | judge(study.config, as_judged(row), trials).columns()
 
 
 def _events(db: Session, person: Participant) -> Iterator[dict[str, Any]]:

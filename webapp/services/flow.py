@@ -19,6 +19,7 @@ from experiments.checks import CHECKS, CheckResult, evaluate_checks, judge
 from experiments.design import Exclusion, StudyConfig
 from lens_core.atlas import LensError
 from webapp.models import Participant, Response, Scheduled, StudyRecord, TaskSession, Transition
+from webapp.recruiters.rehearsal import as_judged
 
 PEOPLE_AT_ONCE = 200
 
@@ -137,12 +138,15 @@ def _last_reasons(db: Session, study_id: int) -> dict[int, str]:
 
 
 def _row(person: Participant) -> dict[str, Any]:
-    return {
-        "consented_at": person.consented_at,
-        "assigned_at": person.assigned_at,
-        "started_at": person.started_at,
-        "finished_at": person.finished_at,
-    }
+    return as_judged(
+        {
+            "source": person.source,
+            "consented_at": person.consented_at,
+            "assigned_at": person.assigned_at,
+            "started_at": person.started_at,
+            "finished_at": person.finished_at,
+        }
+    )
 
 
 def _with_trials(
