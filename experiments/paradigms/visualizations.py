@@ -56,7 +56,7 @@ class VisualizationsDesign(ChoiceDesign):
     sharp : side of the square that stays sharp, as a share of a picture's; 0 for none.
     """
 
-    question: str = "Which one does the machine favour?"
+    question: str = "Which one does the program favour?"
     n_trials: int = Field(default=18, ge=1)
     n_catch: int = Field(default=3, ge=0)
     n_practice: int = Field(default=2, ge=0)
@@ -101,7 +101,7 @@ class Visualizations(ChoiceTask):
     """See the module."""
 
     name: ClassVar[str] = "visualizations"
-    title: ClassVar[str] = "What does the machine favour?"
+    title: ClassVar[str] = "What does the program favour?"
     config_model = VisualizationsConfig
     takes_explanations = True
 

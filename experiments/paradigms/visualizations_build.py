@@ -35,7 +35,7 @@ LABELS: dict[Kind, str] = {
     "blurred": "Blurred photographs",
 }
 PAINTED: tuple[Kind, ...] = ("optimized", "mixed")
-FAVOURITES = "Favourites of the machine"
+FAVOURITES = "Favourites of the program"
 
 
 @dataclass(frozen=True)
