@@ -4,8 +4,9 @@ Each session is a person at Chromium who goes through a short study of six trial
 by chance something goes wrong (``tests/load/mishaps.py``), and the person goes on to the end. Then
 the answers that were pressed are compared with those that are stored, in order.
 
-``lost`` counts answers pressed and not stored, and trials without an answer; ``doubled`` counts
-answers stored beyond those pressed, and trials or identifiers stored twice. Both are by fault.
+``lost`` counts answers pressed and not stored, and trials without an answer in visits that came to
+their end; ``doubled`` counts answers stored beyond those pressed, and trials or identifiers stored
+twice. Both are by fault. ``unfinished`` visits did not come to their end.
 About 5 s a session on one core.
 
     python tests/load/faults.py [--quick] [--sessions N] [--only FAULT …] [--seed N]
@@ -73,7 +74,9 @@ class Tally:
         unanswered = {trial.index for trial in server.scheduled(who)} - set(indices)
         self.sessions += 1
         self.answers += len(kept)
-        self.lost += len(person.given) - n_same + len(unanswered)
+        self.lost += len(person.given) - n_same
+        if who.state == "complete":
+            self.lost += len(unanswered)
         self.doubled += len(kept) - n_same
         self.doubled += 2 * len(stored) - len(set(indices)) - len({r.trial_uuid for r in stored})
         self.unfinished += int(who.state != "complete")

@@ -15,11 +15,10 @@ from typing import Any
 from playwright.sync_api import BrowserContext, Route
 
 from tests.browser.live import LiveServer
-from tests.browser.visitor import READY, Visitor
+from tests.browser.visitor import GATE, READY, Visitor
 from tests.load.process_server import ProcessServer
 
 WAITING = "#saving[data-state=waiting]"
-WELCOME = "text=Welcome back"
 DROPPED_SHARE = 0.1
 DROPS = ("/api/", "/stimuli/")
 """Requests that the task page makes by itself; a page that does not load is loaded again by hand,
@@ -46,6 +45,11 @@ class Walker(Visitor):
         other = Walker(self.server, self.context, self.chance)
         other.given = self.given
         return other
+
+
+    def comes_back(self) -> None:
+        """Wait for the gate of a page loaded again: it welcomes back who has answered anything."""
+        self.page.wait_for_selector("text=Welcome back" if self.given else GATE)
 
 
 Mishap = Callable[[Any, Walker], Walker]
@@ -92,14 +96,14 @@ def reload(server: LiveServer, person: Walker) -> Walker:
         person.page.wait_for_selector(WAITING)
         server.faults.before = 0
     person.page.reload()
-    person.page.wait_for_selector(WELCOME)
+    person.comes_back()
     return person
 
 
 def back(server: LiveServer, person: Walker) -> Walker:
     """The back button, in the middle of the task."""
     person.page.go_back()
-    person.page.wait_for_selector(WELCOME)
+    person.comes_back()
     return person
 
 
@@ -113,7 +117,7 @@ def two_tabs(server: LiveServer, person: Walker) -> Walker:
         server.faults.before = 0
     other = person.another_tab()
     other.arrive()
-    other.page.wait_for_selector(WELCOME)
+    other.comes_back()
     if way == "sends the rest":
         return other
     person.page.bring_to_front()
@@ -124,7 +128,7 @@ def two_tabs(server: LiveServer, person: Walker) -> Walker:
         other.page.bring_to_front()
         return other
     person.page.get_by_role("button", name="Continue here").click()
-    person.page.wait_for_selector(WELCOME)
+    person.comes_back()
     return person
 
 
