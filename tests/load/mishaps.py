@@ -46,7 +46,6 @@ class Walker(Visitor):
         other.given = self.given
         return other
 
-
     def comes_back(self) -> None:
         """Wait for the gate of a page loaded again: it welcomes back who has answered anything."""
         self.page.wait_for_selector("text=Welcome back" if self.given else GATE)
