@@ -102,6 +102,7 @@ def test_nothing_is_lost_or_doubled_by_a_server_that_fails(
         assert (person["status"], person["source"]) == ("complete", "simulated")
         # They hurried through; an export that excluded them for it could not be analysed.
         assert (person["check_total_s"], person["check_instruction_s"]) == (None, None)
+        assert person["started_at"] is person["finished_at"] is None
         assert not {"total_s", "instruction_s"} & set(json.loads(person["checks_failed"]))
     assert all(person.is_test for person in live.people()), "and nobody is counted"
     with live.database.read() as db:

@@ -34,9 +34,10 @@ class Rehearsal(Recruiter):
 
 
 def as_judged(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A participant's row as exclusion criteria are to see it.
+    """A participant's row as exclusion criteria and exports are to have it.
 
-    Simulated people do not really wait, so how long they took at the server is not measured.
+    Simulated people do not really wait: how long they took at the server says nothing of anybody,
+    so it is not measured, and nobody is excluded for it.
     """
     waited = row["source"] != Rehearsal.name
     return {

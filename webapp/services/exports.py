@@ -218,19 +218,21 @@ def trial_row(
 def _participant_row(
     study: Study, person: Participant, trials: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "participant": person.public_id,
-        "study": study.name,
-        "condition": person.condition,
-        "status": person.state,
-        "source": person.source,
-        "consent_version": person.consent_version,
-        "consented_at": iso(person.consented_at),
-        "assigned_at": iso(person.assigned_at),
-        "started_at": iso(person.started_at),
-        "finished_at": iso(person.finished_at),
-    }
-    return row | judge(study.config, as_judged(row), trials).columns()
+    row = as_judged(
+        {
+            "participant": person.public_id,
+            "study": study.name,
+            "condition": person.condition,
+            "status": person.state,
+            "source": person.source,
+            "consent_version": person.consent_version,
+            "consented_at": iso(person.consented_at),
+            "assigned_at": iso(person.assigned_at),
+            "started_at": iso(person.started_at),
+            "finished_at": iso(person.finished_at),
+        }
+    )
+    return row | judge(study.config, row, trials).columns()
 
 
 def _events(db: Session, person: Participant) -> Iterator[dict[str, Any]]:
