@@ -17,6 +17,7 @@ from .problems import register_problems
 from .recruiters import Recruiters
 from .security import harden
 from .server import EXTENSION, Server
+from .services.keeper import Keeper
 from .services.studies import Shelf
 from .stimulus_names import StimulusNames
 
@@ -34,12 +35,14 @@ def create_app(config: ServerConfig, database: Database | None = None) -> Flask:
     key = config.secret_key()
     app.secret_key = key
     app.permanent_session_lifetime = timedelta(days=30)
+    studies = Shelf(config)
     app.extensions[EXTENSION] = Server(
         config=config,
         database=database,
         key=key,
-        studies=Shelf(config),
+        studies=studies,
         names=StimulusNames(key, database),
+        keeper=Keeper(database, studies),
         recruiters=Recruiters(config),
         library=Library(shelf=config.atlases_dir, sidecars=config.sidecars_dir),
     )

@@ -1,4 +1,4 @@
-"""One engine a process, and two kinds of transaction: reading, and writing.
+"""One database a process, and its transactions: reading, writing, and single statements.
 
 A writing transaction on SQLite takes the write lock when it begins (``BEGIN IMMEDIATE``), so that
 what it reads cannot change before it writes; on PostgreSQL the services lock the rows they decide
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
 from sqlalchemy.orm import Session, sessionmaker
@@ -26,8 +27,12 @@ _WRITES = "lens_writes"
 _IDLE_SINCE = "lens_idle_since"
 
 
+class Taken(Exception):
+    """A value that must be unique is there already."""
+
+
 class Database:
-    """A database and its two session factories.
+    """A database, and all ways to ask it.
 
     Parameters
     ----------
@@ -55,6 +60,8 @@ class Database:
             raise LensError(f"DATABASE_URL names {backend}: SQLite and PostgreSQL are supported")
         self.backend = backend
         self.writing_engine = self.engine.execution_options(**{_WRITES: True})
+        # SQLite's driver leaves transactions to us, see below; a statement alone needs none.
+        self._single = self.engine if backend == "sqlite" else _postgres_engine(url, alone=True)
         self._readers = sessionmaker(self.engine, expire_on_commit=False)
         self._writers = sessionmaker(self.writing_engine, expire_on_commit=False)
 
@@ -70,9 +77,51 @@ class Database:
         with self._writers.begin() as session:
             yield session
 
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """A connection for single statements; on PostgreSQL each is a transaction of its own."""
+        with self._single.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def change(self) -> Iterator[Connection]:
+        """Plain statements in one transaction that is kept when the block ends well."""
+        with self.writing_engine.begin() as connection:
+            yield connection
+
+    def at_once(self, statement: str, values: Mapping[str, Any]) -> Sequence[Any] | None:
+        """The first row of one statement that is a transaction of its own, on PostgreSQL.
+
+        The driver is asked directly: this is for what happens hundreds of times a second, where
+        SQLAlchemy's part would cost more than the driver's.
+
+        Parameters
+        ----------
+        statement : SQL with ``%(name)s`` for values.
+
+        Raises
+        ------
+        Taken
+            If a value that must be unique is there already.
+        """
+        with closing(self._single.raw_connection()) as connection:
+            driver: Any = connection.driver_connection
+            try:
+                row: Sequence[Any] | None = driver.execute(statement, values).fetchone()
+            except psycopg.errors.UniqueViolation as error:
+                raise Taken from error
+            except psycopg.Error:
+                if driver.closed:
+                    # As SQLAlchemy does: where one is lost, the server was, and so were the rest.
+                    connection.invalidate()
+                    self._single.dispose()
+                raise
+        return row
+
     def dispose(self) -> None:
         """Close all connections, for instance before a process forks."""
         self.engine.dispose()
+        self._single.dispose()
 
 
 def _keep_private(file: str | None) -> None:
@@ -83,8 +132,13 @@ def _keep_private(file: str | None) -> None:
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
-def _postgres_engine(url: str) -> Engine:
-    engine = create_engine(url, pool_size=8, max_overflow=8)
+def _postgres_engine(url: str, *, alone: bool = False) -> Engine:
+    """Connections to PostgreSQL; ``alone`` if each statement is a transaction of its own."""
+    kind: dict[str, Any] = {}
+    if alone:
+        # Nothing is left open that would have to be rolled back.
+        kind = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
+    engine = create_engine(url, pool_size=8, max_overflow=8, **kind)
 
     # A connection is asked whether it lives where it has been idle, not before every request.
     @event.listens_for(engine, "checkin")

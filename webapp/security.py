@@ -6,6 +6,7 @@ from flask import Flask, Response, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from .config import KIB, ServerConfig
+from .cookies import RememberingCookies
 
 LISTS = frozenset({"researcher.reconciliation", "explorer.like_ask"})
 LIST_KIB = 8 * KIB
@@ -64,6 +65,8 @@ def harden(app: Flask, config: ServerConfig) -> None:
         n = config.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, n, n, n, n)  # type: ignore[method-assign]
 
+    app.session_interface = RememberingCookies(app)
+
     @app.before_request
     def allow_lists() -> None:
         # Before the form is looked at for its token.
@@ -72,15 +75,20 @@ def harden(app: Flask, config: ServerConfig) -> None:
             # Holds for what is read at a time, too, which is as much as a usual form may have.
             request.max_form_memory_size = 4 * config.form_kib * KIB
 
+    headers = HEADERS | {"Cache-Control": "no-store"}
+    if config.https:
+        headers |= {"Strict-Transport-Security": "max-age=31536000"}
+    usual = [(name.lower(), name, value) for name, value in headers.items()]
+
     @app.after_request
     def add_headers(response: Response) -> Response:
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        if NOBODY_FRAMES not in response.headers["Content-Security-Policy"]:
+        present = {name.lower() for name, _ in response.headers}
+        for lower, name, value in usual:
+            if lower not in present:
+                response.headers.add(name, value)
+        if "content-security-policy" in present and (
+            NOBODY_FRAMES not in response.headers["Content-Security-Policy"]
+        ):
             # The older header knows no list of hosts, and would forbid what the policy allows.
             del response.headers["X-Frame-Options"]
-        if config.https:
-            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-        if "Cache-Control" not in response.headers:
-            response.headers["Cache-Control"] = "no-store"
         return response

@@ -15,6 +15,7 @@ from .explorer import Library
 from .models import StudyRecord
 from .recruiters import Recruiters
 from .services.errors import Missing
+from .services.keeper import Keeper
 from .services.studies import Shelf, by_name
 from .stimulus_names import StimulusNames
 
@@ -32,6 +33,7 @@ class Server:
     key : signs cookies and stimulus names.
     studies : published studies, opened.
     names : opaque names of stimuli, by participant.
+    keeper : saves answers.
     recruiters : where participants come from.
     library : the atlases that the explorer shows.
     """
@@ -41,6 +43,7 @@ class Server:
     key: bytes
     studies: Shelf
     names: StimulusNames
+    keeper: Keeper
     recruiters: Recruiters
     library: Library
 

@@ -15,26 +15,23 @@ import struct
 from collections.abc import Sequence
 from itertools import groupby
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
-from experiments.schedule import ScheduledTrial
 from experiments.study import Study
-from webapp.models import Scheduled
+from webapp.services.blocks import Due
 
 from .stimulus_names import StimulusNames
 
 BUNDLE_BYTES = 2 * 1024 * 1024
 """About how much is sent at once, so that what has to be repeated is not a whole block."""
+KEPT_BYTES = 64 * 1024 * 1024
 HEAD = struct.Struct("<II")
 
 
-def plan(study: Study, names: StimulusNames, rows: Sequence[Scheduled]) -> list[str]:
+def plan(study: Study, names: StimulusNames, rows: Sequence[Due]) -> list[str]:
     """Names of the bundles that hold the pictures of trials, which follow one another."""
     size = frame_bytes(study)
     bundles: list[str] = []
     for _, attempt in groupby(rows, key=lambda row: (row.block, row.attempt)):
-        part: list[Scheduled] = []
+        part: list[Due] = []
         filled = 0
         for row in attempt:
             wanted = len(shown_in(study, row)) * size
@@ -47,38 +44,29 @@ def plan(study: Study, names: StimulusNames, rows: Sequence[Scheduled]) -> list[
     return bundles
 
 
-def trials_of(db: Session, session_id: int, first: int, n_trials: int) -> Sequence[Scheduled]:
-    """The trials of a bundle: the first, and those after it in its block and attempt."""
-    start = db.scalars(
-        select(Scheduled).where(Scheduled.session_id == session_id, Scheduled.index == first)
-    ).first()
-    if start is None:
-        return ()
-    return db.scalars(
-        select(Scheduled)
-        .where(
-            Scheduled.session_id == session_id,
-            Scheduled.block == start.block,
-            Scheduled.attempt == start.attempt,
-            Scheduled.position >= start.position,
-        )
-        .order_by(Scheduled.position)
-        .limit(n_trials)
-    ).all()
-
-
-def pack(study: Study, names: StimulusNames, rows: Sequence[Scheduled]) -> bytes:
+def pack(study: Study, names: StimulusNames, rows: Sequence[Due]) -> bytes:
     """The pictures of trials in one piece."""
     size = frame_bytes(study)
     parts: list[bytes] = []
     for row in rows:
         name = names.of_trial(row.session_id, row.index)
         for stimulus in shown_in(study, row):
-            parts += (name(stimulus).encode(), study.stimulus_bytes(stimulus).ljust(size, b"\0"))
+            parts += (name(stimulus).encode(), frame(study, stimulus, size))
     return HEAD.pack(len(parts) // 2, size) + b"".join(parts)
 
 
-def shown_in(study: Study, row: Scheduled) -> list[str]:
+def frame(study: Study, stimulus: str, size: int) -> bytes:
+    """A picture and the zeros behind it. What a process has read it keeps, up to a limit."""
+    kept: dict[str, bytes] = study.remember("bundled stimuli", dict)
+    found = kept.get(stimulus)
+    if found is None:
+        found = study.stimulus_bytes(stimulus).ljust(size, b"\0")
+        if (len(kept) + 1) * size <= KEPT_BYTES:
+            kept[stimulus] = found
+    return found
+
+
+def shown_in(study: Study, row: Due) -> list[str]:
     """The stimuli of a trial, in the order in which the trial names them."""
     found: list[str] = []
 
@@ -86,8 +74,7 @@ def shown_in(study: Study, row: Scheduled) -> list[str]:
         found.append(stimulus)
         return ""
 
-    trial = ScheduledTrial.from_dict(row.body)
-    study.asking(trial).public(trial, note)
+    study.asking(row.trial).public(row.trial, note)
     return found
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +26,7 @@ class Browser:
 
     port: int
     cookies: dict[str, str] = field(default_factory=dict)
-    _streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+    _line: _Line | None = None
 
     async def get(self, path: str) -> tuple[int, dict[str, str], bytes]:
         """Status, headers (lower case) and content of a page."""
@@ -52,37 +53,88 @@ class Browser:
         lines.append(f"Content-Length: {len(body)}")
         message = ("\r\n".join(lines) + "\r\n\r\n").encode() + body
         for again in (True, False):
-            if self._streams is None:
-                self._streams = await asyncio.open_connection("127.0.0.1", self.port)
+            if self._line is None or self._line.broken:
+                loop = asyncio.get_running_loop()
+                _, self._line = await loop.create_connection(_Line, "127.0.0.1", self.port)
             try:
-                self._streams[1].write(message)
-                return await self._reply(self._streams[0])
-            except (OSError, asyncio.IncompleteReadError):
+                return self._read(*await self._line.ask(message))
+            except OSError:
                 # The server closed a connection that had been idle.
                 self.close()
                 if not again:
                     raise
         raise AssertionError("the second try returns or raises")
 
-    async def _reply(self, reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    def _read(self, head: bytes, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        first, *lines = head.decode("latin-1").split("\r\n")
         headers: dict[str, str] = {}
-        for line in head[1:-2]:
+        for line in lines:
             name, _, value = line.partition(": ")
             headers[name.lower()] = value
             if name.lower() == "set-cookie":
                 key, _, content = value.partition(";")[0].partition("=")
                 self.cookies[key] = content
-        body = await reader.readexactly(int(headers.get("content-length", 0)))
         if headers.get("connection") == "close":
             self.close()
-        return int(head[0].split(" ", 2)[1]), headers, body
+        return int(first.split(" ", 2)[1]), headers, body
 
     def close(self) -> None:
         """Hang up."""
-        if self._streams is not None:
-            self._streams[1].close()
-            self._streams = None
+        if self._line is not None:
+            self._line.hang_up()
+            self._line = None
+
+
+class _Line(asyncio.Protocol):
+    """A connection, on which one request at a time waits for its reply."""
+
+    LENGTH = re.compile(rb"\r\nContent-Length: (\d+)", re.IGNORECASE)
+
+    def __init__(self) -> None:
+        self.broken = False
+        self._transport: asyncio.Transport | None = None
+        self._parts: list[bytes] = []
+        self._wanted = self._missing = self._head = 0
+        self._reply: asyncio.Future[tuple[bytes, bytes]] | None = None
+
+    def ask(self, message: bytes) -> asyncio.Future[tuple[bytes, bytes]]:
+        """Send a request; head and body of the reply."""
+        assert self._transport is not None
+        self._reply = asyncio.get_running_loop().create_future()
+        self._parts, self._wanted = [], 0
+        self._transport.write(message)
+        return self._reply
+
+    def hang_up(self) -> None:
+        """Close the connection."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._parts.append(data)
+        if not self._wanted:
+            data = b"".join(self._parts)
+            end = data.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            length = self.LENGTH.search(data, 0, end)
+            self._wanted = end + 4 + int(length[1] if length else 0)
+            self._missing = self._wanted - len(data)
+            self._head = end
+        else:
+            self._missing -= len(data)
+        if self._missing <= 0 and self._reply is not None and not self._reply.done():
+            whole = b"".join(self._parts)
+            self._reply.set_result((whole[: self._head], whole[self._head + 4 :]))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.broken = True
+        if self._reply is not None and not self._reply.done():
+            self._reply.set_exception(ConnectionResetError("the server hung up"))
 
 
 def an_answer(page_token: str) -> dict[str, Any]:

@@ -8,16 +8,17 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request, url_for
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection
 from werkzeug.exceptions import BadRequest
 
-from experiments.schedule import ScheduledTrial
 from experiments.study import Study
 from webapp import stimulus_bundles
-from webapp.models import Scheduled, StudyRecord
+from webapp.models import StudyRecord
 from webapp.server import accesses, the_server
-from webapp.services import credit, responses, sessions
+from webapp.services import credit, sessions
 from webapp.services import events as event_service
+from webapp.services.answers import Answer
+from webapp.services.blocks import Due, block_left, extent
 from webapp.services.errors import Conflict, Missing, Refused, Unusable
 from webapp.services.sittings import Sitting, sitting_of
 from webapp.stimulus_names import NAME_LENGTH
@@ -62,7 +63,7 @@ class Visit:
     study: Study
 
 
-def the_visit(db: Session, sid: str, *, hold: bool = False) -> Visit:
+def the_visit(connection: Connection, sid: str) -> Visit:
     """The session that the address names, if this browser's cookie may use it.
 
     Raises
@@ -70,15 +71,15 @@ def the_visit(db: Session, sid: str, *, hold: bool = False) -> Visit:
     Missing
         ``session`` otherwise.
     """
-    sitting = sitting_of(db.connection(), sid, accesses(), hold=hold)
+    sitting = sitting_of(connection, sid, accesses(), hold=False)
     study = the_server().studies.open(sitting.study_hash, sitting.folder, sitting.study_name)
     return Visit(sitting, study)
 
 
 def study_name_of(sid: str) -> str:
     """The study of a session of this browser, for replies that lead back to it."""
-    with the_server().database.read() as db:
-        return the_visit(db, sid).sitting.study_name
+    with the_server().database.look() as connection:
+        return the_visit(connection, sid).sitting.study_name
 
 
 def body() -> dict[str, Any]:
@@ -110,16 +111,16 @@ def refuse_forgery() -> None:
 @api.get("/session/<sid>")
 def show(sid: str) -> Response:
     """Where the session is: the trials of the present block that are still to come."""
-    with the_server().database.read() as db:
-        visit = the_visit(db, sid)
+    with the_server().database.look() as connection:
+        visit = the_visit(connection, sid)
         sitting = visit.sitting
         given = request.args.get("page_token")
         if given is not None and given != sitting.page_token:
             raise Conflict("stale_page")
-        block: Sequence[Scheduled] = ()
+        block: Sequence[Due] = ()
         if sitting.state == "active" and sitting.next_index is not None:
-            block = sessions.block_left(db, sitting.id, sitting.next_index)
-        answered, total, n_blocks = sessions.extent(db, sitting.id)
+            block = block_left(connection, sitting.id, sitting.next_index)
+        answered, total, n_blocks = extent(connection, sitting.id)
     rules = visit.study.config.session
     reply: dict[str, Any] = {
         "state": sitting.state,
@@ -143,17 +144,16 @@ def show(sid: str) -> Response:
     return jsonify(reply)
 
 
-def public_trials(visit: Visit, rows: Sequence[Scheduled]) -> list[dict[str, Any]]:
+def public_trials(visit: Visit, rows: Sequence[Due]) -> list[dict[str, Any]]:
     """Trials as the browser may see them."""
     # The router takes longer for an address than all else for its picture, and differs in nothing.
     address = url_for("participant.stimulus", name=visit.study.name, token=TOKEN)
     names = the_server().names
 
-    def public(row: Scheduled) -> dict[str, Any]:
+    def public(row: Due) -> dict[str, Any]:
         name = names.of_trial(row.session_id, row.index)
-        trial = ScheduledTrial.from_dict(row.body)
-        shown = visit.study.asking(trial).public(
-            trial,
+        shown = visit.study.asking(row.trial).public(
+            row.trial,
             lambda stimulus: address.replace(TOKEN, name(stimulus)),
         )
         # A catch trial that says that it is one catches nobody.
@@ -168,10 +168,9 @@ def public_trials(visit: Visit, rows: Sequence[Scheduled]) -> list[dict[str, Any
 def answer(sid: str, index: int) -> Response:
     """Keep an answer."""
     server = the_server()
-    given = responses.Answer.model_validate(body())
+    given = Answer.model_validate(body())
     try:
-        with server.database.write() as db:
-            saved = responses.save(db, server.studies, sid, accesses(), index, given)
+        saved = server.keeper.save(sid, accesses(), index, given)
     except (Conflict, Missing, Unusable):
         raise
     except Refused as refused:
@@ -191,7 +190,7 @@ def keep_events(sid: str) -> Response:
     """Keep events. A beacon cannot send headers, so its CSRF token may be in the body."""
     batch = event_service.Batch.model_validate(body())
     with the_server().database.write() as db:
-        kept = event_service.keep(db, the_visit(db, sid).sitting.id, batch)
+        kept = event_service.keep(db, the_visit(db.connection(), sid).sitting.id, batch)
     return jsonify({"saved": kept})
 
 
@@ -201,7 +200,7 @@ def finish(sid: str) -> Response:
     given = Finish.model_validate(body())
     try:
         with the_server().database.write() as db:
-            visit = the_visit(db, sid)
+            visit = the_visit(db.connection(), sid)
             person = sessions.finish(db, visit.sitting.id, given.n_trials)
             record = db.get_one(StudyRecord, person.study_id)
             credit.owe(db, person, record, the_server().recruiters)

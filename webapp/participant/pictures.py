@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import Response, abort
 
 from webapp import stimulus_bundles
-from webapp.server import the_server, the_study
-from webapp.services import sessions
+from webapp.server import access_of, the_server, the_study
+from webapp.services.blocks import trials_from
+from webapp.services.sittings import newest_of
 
 from .views import participant, visitor
 
@@ -31,19 +32,16 @@ def stimulus(name: str, token: str) -> Response:
 @participant.get("/bundles/<token>")
 def bundle(name: str, token: str) -> Response:
     """The pictures of several trials at once, see :mod:`webapp.stimulus_bundles`."""
-    record, study = the_study(name)
-    person = visitor(record)
     server = the_server()
-    content: bytes | None = None
-    if person is not None:
-        with server.database.read() as db:
-            session = sessions.of_participant(db, person.id)
-            asked = server.names.bundle(session.id, token) if session is not None else None
-            if session is not None and asked is not None:
-                rows = stimulus_bundles.trials_of(db, session.id, *asked)
-                content = stimulus_bundles.pack(study, server.names, rows)
-    if content is None:
+    access = access_of(name)
+    with server.database.look() as connection:
+        sitting = newest_of(connection, name, access) if access is not None else None
+        asked = server.names.bundle(sitting.id, token) if sitting is not None else None
+        rows = trials_from(connection, sitting.id, *asked) if sitting and asked else ()
+    if sitting is None or not rows:
         abort(404)
+    study = server.studies.open(sitting.study_hash, sitting.folder, sitting.study_name)
+    content = stimulus_bundles.pack(study, server.names, rows)
     return _for_ever(content, "application/octet-stream")
 
 

@@ -19,6 +19,7 @@ from experiments.schedule import ScheduledTrial
 from webapp.models import Scheduled, TaskSession
 
 from . import sessions
+from .blocks import block_left
 
 
 def begin_anew(db: Session, session: TaskSession) -> None:
@@ -31,7 +32,7 @@ def begin_anew(db: Session, session: TaskSession) -> None:
     """
     if session.next_index is None:
         return
-    left = sessions.block_left(db, session.id, session.next_index)
+    left = block_left(db.connection(), session.id, session.next_index)
     if left[0].phase == "practice":
         return
     ahead = {row.id for row in left}
@@ -51,7 +52,7 @@ def was_next(db: Session, session_id: int, next_index: int | None, index: int) -
 
     Its answer may have been on the way when the page was closed; the next page sends it first.
     """
-    left = () if next_index is None else sessions.block_left(db, session_id, next_index)
+    left = () if next_index is None else block_left(db.connection(), session_id, next_index)
     earlier = [row.index for row in left if row.attempt < left[0].attempt]
     return earlier[:1] == [index]
 

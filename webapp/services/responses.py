@@ -1,92 +1,36 @@
-"""Saving an answer: once, whatever the network does.
+"""Saving an answer with everything held: what may happen to a post, and what is said to it.
 
-An answer is written in one transaction that holds the session's row, so that of two posts that
+The usual case is saved by :mod:`.keeper`; this decides in all others, and could decide in each. An
+answer is written in one transaction that holds participant and session, so that of two posts that
 arrive together the second finds the first. Feedback is read from what is stored, after it is.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy import Connection, and_, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from experiments.paradigms.base import Scored
 from experiments.schedule import ScheduledTrial, after_practice, draw_practice
 from experiments.study import Study
-from lens_core.atlas import LensError
-from lens_core.atlas.files import canonical_json, sha256_bytes
 from webapp.clock import utc_now
 from webapp.models import Participant, Response, Scheduled, TaskSession
 
 from . import checkpoints, sessions
-from .errors import Conflict, Missing, Refused, Unusable
+from .answers import Answer
+from .errors import Conflict, Missing, Refused
+from .scoring import Saved, Tally, row, score, told
 from .sittings import Sitting, sitting_of, table_of
 from .states import locked, move
 from .studies import Shelf
 
-UUID_PATTERN = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
-ISO_TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)$")
-ENVIRONMENT_BYTES = 16_384
 SEEN_EVERY = timedelta(seconds=10)
 """How exactly it is kept when somebody was last seen."""
-
-Finite = Annotated[float, Field(allow_inf_nan=False, ge=-1e9, le=1e9)]
-
-
-class Answer(BaseModel):
-    """What the browser sends for a trial."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    trial_uuid: Annotated[str, Field(pattern=UUID_PATTERN)]
-    page_token: Annotated[str, Field(max_length=64)]
-    response: dict[str, Any]
-    rt_ms: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
-    onset_error_ms: Finite | None = None
-    dropped_frames: Annotated[int, Field(ge=0, le=10**6)] | None = None
-    presented_at: Annotated[str, Field(max_length=32)] | None = None
-    answered_at: Annotated[str, Field(max_length=32)] | None = None
-    environment: dict[str, Any] | None = None
-
-    @field_validator("presented_at", "answered_at")
-    @classmethod
-    def _is_time(cls, value: str | None) -> str | None:
-        if value is not None and not ISO_TIME.match(value):
-            raise ValueError("not an ISO-8601 time with a zone")
-        return value
-
-    @field_validator("environment", "response")
-    @classmethod
-    def _is_small(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
-        if value is not None and len(canonical_json(value)) > ENVIRONMENT_BYTES:
-            raise ValueError("too large")
-        return value
-
-    def digest(self) -> str:
-        """Equal for equal answers, whichever page sends them."""
-        content = self.model_dump(exclude={"page_token", "environment"})
-        content["trial_uuid"] = content["trial_uuid"].lower()
-        return sha256_bytes(canonical_json(content))
-
-
-class Saved(BaseModel):
-    """What is stored for a trial, and what comes next."""
-
-    model_config = ConfigDict(frozen=True)
-
-    index: int
-    next: int | None
-    correct: bool | None
-    feedback: bool
-    message: str
-    score: tuple[int, int] | None
 
 
 def save(
@@ -129,12 +73,11 @@ def save(
     place = _Place(*tuple(found))
     study = shelf.open(sitting.study_hash, sitting.folder, sitting.study_name)
     trial = ScheduledTrial.from_dict(place.body)
-    digest = answer.digest()
+    tally = Tally(sitting.next_index, sitting.n_right, sitting.n_scored)
     if place.digest is not None:
-        if place.digest != digest:
+        if place.digest != answer.digest():
             raise Conflict("answered", saved_uuid=place.trial_uuid)
-        tally = _Tally(sitting.next_index, sitting.n_right, sitting.n_scored)
-        return _told(study, trial, place.correct, tally, active=sitting.state == "active")
+        return told(study, trial, place.correct, tally, active=sitting.state == "active")
     if answer.page_token != sitting.page_token:
         raise Conflict("stale_page")
     state = sitting.state
@@ -149,22 +92,23 @@ def save(
     late = index != sitting.next_index
     if late and not checkpoints.was_next(db, sitting.id, sitting.next_index, index):
         raise Conflict("out_of_order", next=sitting.next_index)
-    scored = _score(study, trial, answer)
-    _insert(connection, sitting.id, index, answer, digest, scored)
-    tally = _Tally(place.following, sitting.n_right, sitting.n_scored)
-    if place.phase != "practice" and place.attempt == 1 and scored.correct is not None:
-        tally = _Tally(tally.next, tally.n_right + scored.correct, tally.n_scored + 1)
+    scored = score(study, trial, answer)
+    written = _INSERT[connection.dialect.name]
+    if connection.execute(written, row(sitting.id, index, answer, scored)).first() is None:
+        raise Conflict("uuid_taken")
+    if place.phase != "practice" and place.attempt == 1:
+        tally = tally.after(scored, place.following)
     if place.phase == "practice":
         state = _after_practice(db, study, sitting, place)
     if late:
         checkpoints.show_again(db, sitting.id, index)
     if late or place.phase == "practice" or place.attempt > 1:
-        tally = _Tally(sessions.next_index(db, sitting.id), tally.n_right, tally.n_scored)
+        tally = Tally(sessions.next_index(db, sitting.id), tally.n_right, tally.n_scored)
     _count(connection, sitting, tally, answer.environment)
     if state == "active":
         _seen(connection, sitting, timedelta(minutes=study.config.session.lease_min))
     correct = None if scored.correct is None else int(scored.correct)
-    return _told(study, trial, correct, tally, active=state == "active")
+    return told(study, trial, correct, tally, active=state == "active")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,15 +124,6 @@ class _Place:
     trial_uuid: str | None
     correct: int | None
     following: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Tally:
-    """The counters of a session."""
-
-    next: int | None
-    n_right: int
-    n_scored: int
 
 
 _scheduled, _responses = table_of(Scheduled), table_of(Response)
@@ -261,47 +196,8 @@ _SEEN = (
 )
 
 
-def _score(study: Study, trial: ScheduledTrial, answer: Answer) -> Scored:
-    try:
-        return study.asking(trial).score(trial, answer.response)
-    except LensError as error:
-        raise Unusable(str(error)) from error
-
-
-def _insert(
-    connection: Connection,
-    session_id: int,
-    index: int,
-    answer: Answer,
-    digest: str,
-    scored: Scored,
-) -> None:
-    written = connection.execute(
-        _INSERT[connection.dialect.name],
-        {
-            "session_id": session_id,
-            "index": index,
-            "trial_uuid": answer.trial_uuid.lower(),
-            "digest": digest,
-            "saved_at": utc_now(),
-            "raw": answer.response,
-            "response": scored.response,
-            "correct": None if scored.correct is None else int(scored.correct),
-            "confidence": scored.confidence,
-            "rt_ms": answer.rt_ms,
-            "onset_error_ms": answer.onset_error_ms,
-            "dropped_frames": answer.dropped_frames,
-            "presented_at": answer.presented_at,
-            "answered_at": answer.answered_at,
-            "columns": dict(scored.columns),
-        },
-    )
-    if written.first() is None:
-        raise Conflict("uuid_taken")
-
-
 def _count(
-    connection: Connection, sitting: Sitting, tally: _Tally, environment: dict[str, Any] | None
+    connection: Connection, sitting: Sitting, tally: Tally, environment: dict[str, Any] | None
 ) -> None:
     counters = {"following": tally.next, "right": tally.n_right, "scored": tally.n_scored}
     connection.execute(_COUNT, {"session_id": sitting.id, **counters})
@@ -360,25 +256,3 @@ def _after_practice(db: Session, study: Study, sitting: Sitting, place: _Place) 
         scheduled.position += len(further)
     sessions.append(db, sitting.id, further, first_position=last + 1)
     return participant.state
-
-
-def _told(
-    study: Study, trial: ScheduledTrial, correct: int | None, tally: _Tally, *, active: bool
-) -> Saved:
-    """What the browser may know once the answer is stored."""
-    # Nothing is right or wrong about an answer that only the person can give.
-    shows = feedback_of(study, trial) and correct is not None
-    running = shows and study.config.session.running_score
-    return Saved(
-        index=trial.index,
-        next=tally.next if active else None,
-        correct=bool(correct) if shows else None,
-        feedback=shows,
-        message=str(trial.display.get("explanation", "")) if shows else "",
-        score=(tally.n_right, tally.n_scored) if running else None,
-    )
-
-
-def feedback_of(study: Study, trial: ScheduledTrial) -> bool:
-    """Whether a trial says if the answer was right: the trial's own word, else the study's."""
-    return bool(trial.display.get("feedback", study.config.session.feedback))

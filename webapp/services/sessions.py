@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from experiments.schedule import ScheduledTrial, draw_schedule
@@ -16,6 +16,7 @@ from webapp.database import Database
 from webapp.models import Participant, Response, Scheduled, TaskSession
 
 from .arrivals import ALPHABET
+from .blocks import extent
 from .errors import Conflict, Refused
 from .states import locked, move
 
@@ -39,6 +40,12 @@ def held(db: Session, session_id: int) -> TaskSession:
         .with_for_update()
         .execution_options(populate_existing=True)
     ).one()
+
+
+def held_with_person(db: Session, session_id: int) -> tuple[Participant, TaskSession]:
+    """A participant and the session, both locked until the transaction ends, the person first."""
+    participant = locked(db, db.get_one(TaskSession, session_id).participant_id)
+    return participant, held(db, session_id)
 
 
 def write_schedule(database: Database, study: Study, session_id: int) -> None:
@@ -84,21 +91,6 @@ def _scheduled(db: Session, session_id: int) -> int:
     return db.scalars(select(func.count()).where(Scheduled.session_id == session_id)).one()
 
 
-def block_left(db: Session, session_id: int, index: int) -> Sequence[Scheduled]:
-    """Trials still to come of the block that a trial is in, in the order in which they come."""
-    block = (
-        select(Scheduled.block)
-        .where(Scheduled.session_id == session_id, Scheduled.index == index)
-        .scalar_subquery()
-    )
-    return db.scalars(
-        select(Scheduled)
-        .outerjoin(Response, _ANSWERS)
-        .where(Scheduled.session_id == session_id, Scheduled.block == block, Response.id.is_(None))
-        .order_by(Scheduled.position)
-    ).all()
-
-
 def next_index(db: Session, session_id: int) -> int | None:
     """The index of the trial that comes next; none at the end. Sessions keep it: ``next_index``."""
     return db.scalars(
@@ -112,20 +104,8 @@ def next_index(db: Session, session_id: int) -> int | None:
 
 def counts(db: Session, session_id: int) -> tuple[int, int]:
     """Trials answered, and trials in all."""
-    answered, total, _ = extent(db, session_id)
+    answered, total, _ = extent(db.connection(), session_id)
     return answered, total
-
-
-def extent(db: Session, session_id: int) -> tuple[int, int, int]:
-    """Trials answered, trials in all, and blocks, practice apart."""
-    block = case((Scheduled.phase != "practice", Scheduled.block))
-    row = db.execute(
-        select(func.count(Response.id), func.count(Scheduled.id), func.count(block.distinct()))
-        .select_from(Scheduled)
-        .outerjoin(Response, _ANSWERS)
-        .where(Scheduled.session_id == session_id)
-    ).one()
-    return row[0], row[1], row[2]
 
 
 def open_page(
@@ -139,8 +119,7 @@ def open_page(
         ``timed_out`` if the study takes nobody back, or not after so long; otherwise the state in
         which the visit ended.
     """
-    session = held(db, session_id)
-    participant = locked(db, session.participant_id)
+    participant, session = held_with_person(db, session_id)
     now = utc_now()
     if session.opened_at is not None and not participant.is_test:
         late = now - session.opened_at > max_age
@@ -177,8 +156,7 @@ def finish(db: Session, session_id: int, n_trials: int) -> Participant:
     Refused
         If the visit ended in another way.
     """
-    session = held(db, session_id)
-    participant = locked(db, session.participant_id)
+    participant, session = held_with_person(db, session_id)
     if participant.state == "complete":
         return participant
     if participant.state != "active":

@@ -50,30 +50,37 @@ def table_of(model: type[Base]) -> Table:
 
 
 _sessions, _people, _studies = table_of(TaskSession), table_of(Participant), table_of(StudyRecord)
-_LOOK = (
-    select(
-        _sessions.c.id,
-        _sessions.c.page_token,
-        _sessions.c.seed,
-        _sessions.c.next_index,
-        _sessions.c.n_right,
-        _sessions.c.n_scored,
-        _sessions.c.participant_id,
-        _people.c.access,
-        _people.c.state,
-        _people.c.last_seen_at,
-        _studies.c.name,
-        _studies.c.hash,
-        _studies.c.folder,
-    )
-    .select_from(
-        _sessions.join(_people, _people.c.id == _sessions.c.participant_id).join(
-            _studies, _studies.c.id == _people.c.study_id
-        )
-    )
-    .where(_sessions.c.public_id == bindparam("public_id"))
+OF_SITTING = (
+    _sessions.c.id,
+    _sessions.c.page_token,
+    _sessions.c.seed,
+    _sessions.c.next_index,
+    _sessions.c.n_right,
+    _sessions.c.n_scored,
+    _sessions.c.participant_id,
+    _people.c.access,
+    _people.c.state,
+    _people.c.last_seen_at,
+    _studies.c.name,
+    _studies.c.hash,
+    _studies.c.folder,
 )
-_HOLD = _LOOK.with_for_update(of=[_sessions, _people])
+"""The columns of a :class:`Sitting`, in its order."""
+SITTINGS = _sessions.join(_people, _people.c.id == _sessions.c.participant_id).join(
+    _studies, _studies.c.id == _people.c.study_id
+)
+_LOOK = (
+    select(*OF_SITTING).select_from(SITTINGS).where(_sessions.c.public_id == bindparam("public_id"))
+)
+_NEWEST = (
+    select(*OF_SITTING)
+    .select_from(SITTINGS)
+    .where(_studies.c.name == bindparam("study_name"), _people.c.access == bindparam("access"))
+    .order_by(_sessions.c.number.desc())
+    .limit(1)
+)
+# Whoever holds both holds the person first, so that no two wait for one another.
+_HOLD = _LOOK.with_for_update(of=[_people, _sessions])
 
 
 def sitting_of(
@@ -95,7 +102,24 @@ def sitting_of(
     if row is None:
         raise Missing("session")
     sitting = Sitting(*tuple(row))
+    require_access(sitting, access)
+    return sitting
+
+
+def newest_of(connection: Connection, study_name: str, access: str) -> Sitting | None:
+    """The newest session of the participant whose secret that is, if the study has one."""
+    row = connection.execute(_NEWEST, {"study_name": study_name, "access": access}).first()
+    return None if row is None else Sitting(*tuple(row))
+
+
+def require_access(sitting: Sitting, access: Mapping[str, str]) -> None:
+    """Hold a browser to the secrets of its cookie.
+
+    Raises
+    ------
+    Missing
+        ``session`` if the session is somebody else's.
+    """
     secret = access.get(sitting.study_name)
     if secret is None or not hmac.compare_digest(secret.encode(), sitting.access.encode()):
         raise Missing("session")
-    return sitting
