@@ -89,11 +89,13 @@ class ScheduledTrial:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> ScheduledTrial:
         """The inverse of :meth:`to_dict`."""
-        known = {entry.name for entry in fields(cls)}
-        values = {name: value for name, value in content.items() if name in known}
+        values = {name: value for name, value in content.items() if name in _FIELDS}
         values["option_order"] = tuple(content["option_order"])
         values["stimuli"] = {slot: tuple(ids) for slot, ids in content["stimuli"].items()}
         return cls(**values)
+
+
+_FIELDS = frozenset(entry.name for entry in fields(ScheduledTrial))
 
 
 def draw_schedule(study: Study, condition: str, seed: int) -> tuple[ScheduledTrial, ...]:

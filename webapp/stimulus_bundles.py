@@ -47,22 +47,21 @@ def plan(study: Study, names: StimulusNames, rows: Sequence[Due]) -> list[str]:
 def pack(study: Study, names: StimulusNames, rows: Sequence[Due]) -> bytes:
     """The pictures of trials in one piece."""
     size = frame_bytes(study)
+    kept: dict[str, bytes] = study.remember("bundled stimuli", dict)
     parts: list[bytes] = []
     for row in rows:
         name = names.of_trial(row.session_id, row.index)
         for stimulus in shown_in(study, row):
-            parts += (name(stimulus).encode(), frame(study, stimulus, size))
+            padded = kept.get(stimulus) or _padded(study, stimulus, size, kept)
+            parts += (name(stimulus).encode(), padded)
     return HEAD.pack(len(parts) // 2, size) + b"".join(parts)
 
 
-def frame(study: Study, stimulus: str, size: int) -> bytes:
+def _padded(study: Study, stimulus: str, size: int, kept: dict[str, bytes]) -> bytes:
     """A picture and the zeros behind it. What a process has read it keeps, up to a limit."""
-    kept: dict[str, bytes] = study.remember("bundled stimuli", dict)
-    found = kept.get(stimulus)
-    if found is None:
-        found = study.stimulus_bytes(stimulus).ljust(size, b"\0")
-        if (len(kept) + 1) * size <= KEPT_BYTES:
-            kept[stimulus] = found
+    found = study.stimulus_bytes(stimulus).ljust(size, b"\0")
+    if (len(kept) + 1) * size <= KEPT_BYTES:
+        kept[stimulus] = found
     return found
 
 

@@ -45,16 +45,21 @@ class StimulusNames:
         A trial's stimuli are asked for in the same order each time, so they have the same names.
         """
         times: Counter[str] = Counter()
+        trial = self._begun("stimulus", session_id, index, "")
 
         def name(stimulus: str) -> str:
             times[stimulus] += 1
-            return self._name("stimulus", session_id, index, times[stimulus], stimulus)
+            one = trial.copy()
+            one.update(f"{times[stimulus]}/{stimulus}".encode())
+            return one.hexdigest()
 
         return name
 
     def of_bundle(self, session_id: int, first: int, n_trials: int) -> str:
         """The name of so many trials' pictures in one file, from a trial on."""
-        return f"{first}-{n_trials}-{self._name('bundle', session_id, first, n_trials)}"
+        return (
+            f"{first}-{n_trials}-{self._begun('bundle', session_id, first, n_trials).hexdigest()}"
+        )
 
     def bundle(self, session_id: int, name: str) -> tuple[int, int] | None:
         """First trial and number of trials of a bundle, if the name was given to this session."""
@@ -81,10 +86,10 @@ class StimulusNames:
                 self._known.popitem(last=False)
         return table.get(name)
 
-    def _name(self, *about: str | int) -> str:
+    def _begun(self, *about: str | int) -> hashlib.blake2b:
         # BLAKE2 takes a key itself, at a third of HMAC's price: a block has hundreds of names.
         text = "/".join(map(str, about)).encode()
-        return hashlib.blake2b(text, key=self._key, digest_size=NAME_LENGTH // 2).hexdigest()
+        return hashlib.blake2b(text, key=self._key, digest_size=NAME_LENGTH // 2)
 
     def _table(self, participant_id: int) -> dict[str, str]:
         with self._database.read() as db:
