@@ -40,8 +40,8 @@ class Accuracy:
     table : one row a condition: ``n_participants``, ``n_answers``, ``n_items``, ``accuracy`` (mean
         over people), ``sd`` (of people), ``low`` and ``high`` (t), ``bootstrap_low`` …,
         ``wilson_low`` …, ``deff``, ``chance``, ``t``, ``df``, ``p`` (against chance, these
-        stimuli only), ``new_stimuli_low`` … and ``new_stimuli_p`` (clustered by participant and
-        item, on the answers pooled).
+        stimuli only), ``new_stimuli_low`` … with ``new_stimuli_t``, ``…_df`` and ``…_p`` (against
+        chance, clustered by participant and item, on the answers pooled).
     participants : one row a person and condition: ``k``, ``n``, ``accuracy``.
     notes : in words.
     """
@@ -152,7 +152,7 @@ def _row(
     pooled = float(k.sum() / n.sum()) if size else float("nan")
     chance = _chance(answers)
     t, df, p = _against_chance(score, chance)
-    both, both_p = _new_stimuli(answers, cluster, item, chance, level)
+    both, (both_t, both_df, both_p) = _new_stimuli(answers, cluster, item, chance, level)
     return {
         "condition": name,
         "n_participants": size,
@@ -170,6 +170,8 @@ def _row(
         "df": df,
         "p": p,
         **_ends("new_stimuli_", both),
+        "new_stimuli_t": both_t,
+        "new_stimuli_df": both_df,
         "new_stimuli_p": both_p,
     }
 
@@ -220,10 +222,11 @@ def _against_chance(score: np.ndarray, chance: float) -> tuple[float, float, flo
 
 def _new_stimuli(
     answers: pd.DataFrame, cluster: str, item: str | None, chance: float, level: float
-) -> tuple[Interval, float]:
-    """Interval and p against chance that also hold for other stimuli of the same kind."""
+) -> tuple[Interval, tuple[float, float, float]]:
+    """Interval, and t, df, p against chance, that also hold for other stimuli of the same kind."""
+    nan = float("nan")
     if item is None or item not in answers or answers.empty:
-        return NONE, float("nan")
+        return NONE, (nan, nan, nan)
     try:
         fit = fit_clustered_logit(
             np.ones((len(answers), 1)),
@@ -232,15 +235,15 @@ def _new_stimuli(
             items=answers[item].to_numpy(),
         )
     except NotEstimable:
-        return NONE, float("nan")
+        return NONE, (nan, nan, nan)
     estimate = fit.contrast([1.0], level)
     interval = Interval(
         float(special.expit(estimate.low)), float(special.expit(estimate.high)), level
     )
     if not (np.isfinite(chance) and 0 < chance < 1 and np.isfinite(estimate.se)):
-        return interval, float("nan")
+        return interval, (nan, nan, nan)
     t = (estimate.estimate - float(special.logit(chance))) / estimate.se
-    return interval, float(2 * special.stdtr(fit.df, -abs(t)))
+    return interval, (t, float(fit.df), float(2 * special.stdtr(fit.df, -abs(t))))
 
 
 def _ends(prefix: str, interval: Interval) -> dict[str, float]:

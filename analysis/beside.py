@@ -62,13 +62,29 @@ def beside(
         found = compare_conditions_mixed(
             test, cluster=PERSON, item=item, order=order, reference=plan.reference, level=plan.level
         )
-        return _mixed(found.table, found.notes)
+        return _model(
+            "mixed_model",
+            "The same comparison by a mixed model",
+            "logit with people and items as crossed random effects, maximum likelihood by "
+            "Laplace's approximation",
+            (Shown("z", "z", "number"),),
+            found.table,
+            found.notes,
+        )
 
     def averaged() -> Section:
         found = compare_conditions_gee(
             test, cluster=PERSON, order=order, reference=plan.reference, level=plan.level
         )
-        return _averaged(found.table, found.notes)
+        return _model(
+            "population_averaged",
+            "The same comparison averaged over people",
+            "logit by generalised estimating equations, answers of a person exchangeable, robust "
+            "covariance",
+            (Shown("t", "t", "number"), Shown("df", "df", "df")),
+            found.table,
+            found.notes,
+        )
 
     asked: list[tuple[str, bool, Callable[[], Section | None]]] = [
         ("crossed mixed logit", several and len(test) <= MOST_TRIALS, mixed),
@@ -119,42 +135,29 @@ def beside(
     return found
 
 
-def _mixed(table: pd.DataFrame, notes: Sequence[str]) -> Section:
+def _model(
+    name: str,
+    title: str,
+    method: str,
+    statistic: tuple[Shown, ...],
+    table: pd.DataFrame,
+    notes: Sequence[str],
+) -> Section:
+    """Odds ratios of every condition by another model, with the statistic that it tests them by."""
     return Section(
-        "mixed_model",
-        "The same comparison by a mixed model",
+        name,
+        title,
         table,
-        "logit with people and items as crossed random effects, maximum likelihood by Laplace's "
-        "approximation",
+        method,
         (
             CONDITION,
             AGAINST,
             Shown("odds ratio", "odds_ratio", "number"),
             Shown("interval", "low", "number", "high"),
-            Shown("z", "z", "number"),
+            *statistic,
             Shown("p", "p", "p"),
         ),
         scope=str(table["scope"].iloc[0]),
-        caption=" ".join(notes),
-    )
-
-
-def _averaged(table: pd.DataFrame, notes: Sequence[str]) -> Section:
-    return Section(
-        "population_averaged",
-        "The same comparison averaged over people",
-        table,
-        "logit by generalised estimating equations, answers of a person exchangeable, robust "
-        "covariance",
-        (
-            CONDITION,
-            AGAINST,
-            Shown("odds ratio", "odds_ratio", "number"),
-            Shown("interval", "low", "number", "high"),
-            Shown("t", "t", "number"),
-            Shown("df", "df", "df"),
-            Shown("p", "p", "p"),
-        ),
         caption=" ".join(notes),
     )
 

@@ -19,7 +19,7 @@ Computational Biology 10, for ceilings.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -50,11 +50,14 @@ class ClickMapReliability:
         other images), ``null`` and ``null_high`` (mean and 95th percentile of the same correlation
         between halves of different images), ``n_images``.
     notes : in words.
+    participants : one row a person and image: ``leave_one_out``, the correlation of their map with
+        the mean of the others'.
     """
 
     table: pd.DataFrame
     overall: pd.DataFrame
     notes: tuple[str, ...] = ()
+    participants: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def to_frame(self) -> pd.DataFrame:
         """The images."""
@@ -160,7 +163,8 @@ def click_map_reliability(
     if answers.duplicated([cluster, image]).any():
         raise AnalysisError("somebody has two maps of an image: average or choose first")
     x = np.asarray(maps).reshape(shape[0], -1)
-    rows, kept, empty = [], [], 0
+    people = answers[cluster].to_numpy()
+    rows, each, kept, empty = [], [], [], 0
     places = answers.reset_index(drop=True).groupby(image, observed=True, sort=True).indices
     for name, found in track(places.items(), "click maps", len(places)):
         own = np.asarray(found, dtype=np.intp)
@@ -172,6 +176,8 @@ def click_map_reliability(
         k = gram(x[own])
         kept.append(own)
         rows.append(_row(str(name), k, n_splits, rng))
+        others = {"image": str(name), cluster: people[own], "leave_one_out": leave_one_out(k)}
+        each.append(pd.DataFrame(others))
     if not rows:
         raise NotEstimable("no image has maps of two people")
     table = pd.DataFrame(rows)
@@ -184,7 +190,10 @@ def click_map_reliability(
         overall |= {f"{what}_low": ends.low, f"{what}_high": ends.high}
     overall["null"] = float(null.mean()) if len(null) else float("nan")
     overall["null_high"] = float(np.quantile(null, 0.95)) if len(null) else float("nan")
-    return ClickMapReliability(table, pd.DataFrame([overall]), _notes(table, len(places), empty))
+    notes = _notes(table, len(places), empty)
+    return ClickMapReliability(
+        table, pd.DataFrame([overall]), notes, pd.concat(each, ignore_index=True)
+    )
 
 
 def _row(name: str, k: Floats, n_splits: int, rng: np.random.Generator) -> dict[str, object]:

@@ -1,22 +1,11 @@
 """Logistic regression with standard errors that know of participants and of items.
 
 Notation: X (N, k) design, y (N,) answers in {0, 1}, p = 1 / (1 + exp(−Xβ)), scores
-s_i = x_i (y_i − p_i), bread A = (Xᵀ W X)⁻¹ = C Cᵀ with W = diag(p(1−p)). For a grouping with G
-groups g, whose answers have the leverage E_g = Cᵀ X_gᵀ W_g X_g C,
+s_i = x_i (y_i − p_i), information H_i = p_i (1 − p_i) x_i x_iᵀ. The covariance is clustered by
+participant and item (:mod:`analysis.sandwich`), and t statistics have
+min(G_participant, G_item) − k degrees of freedom.
 
-    V = A (Σ_g s_g s_gᵀ) A · G/(G−1) · (N−1)/(N−k),     s_g = Σ_{i in g} s_i          ("CR1")
-    V = A (Σ_g r_g r_gᵀ) A,     r_g = C⁻ᵀ (I − E_g)^(−1/2) Cᵀ s_g                     ("CR2")
-
-CR2 has no bias where answers are independent. CR1 counts all groups together, so that it is too
-small where each condition has few of its own: five items in each of two conditions are scaled up by
-10/9, though each condition loses one of five.
-
-With participants and items crossed, V = V_participant + V_item − V_{participant × item} (the last
-one always by CR1, as its groups are many), and t statistics have min(G_participant, G_item) − k
-degrees of freedom.
-
-Sources: Liang and Zeger (1986), Biometrika 73; Bell and McCaffrey (2002), Survey Methodology 28,
-for CR2; Cameron, Gelbach and Miller (2011), Journal of Business & Economic Statistics 29, sections
+Sources: Cameron, Gelbach and Miller (2011), Journal of Business & Economic Statistics 29, sections
 2.2–2.3; Cameron and Miller (2015), Journal of Human Resources 50, section VI.D, for the degrees of
 freedom.
 """
@@ -25,23 +14,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
-import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
-Correction = Literal["cr1", "cr2"]
+from analysis.sandwich import (
+    Codes,
+    Correction,
+    Floats,
+    clustered_covariance,
+    codes,
+    summed_outer,
+)
 
 MAX_STEPS = 50
 CONVERGED = 1e-10
 SEPARATED = 15.0
 """A coefficient of this size (odds of three million) means that the maximum lies at infinity."""
-DETERMINED = 1e-9
-"""What a group determines alone has no residual; it is left out as nothing can be known of it."""
 
 
 class NotEstimable(Exception):
@@ -127,6 +117,12 @@ class Contrast:
             float(2 * special.stdtr(df, -abs(t))),
         )
 
+    def odds_ratio(self) -> dict[str, float]:
+        """The estimate as an odds ratio with its interval and test, as tables hold it."""
+        ratio, low, high = (float(np.exp(end)) for end in (self.estimate, self.low, self.high))
+        rest = {"t": self.t, "df": self.df, "p": self.p}
+        return {"odds_ratio": ratio, "low": low, "high": high, **rest}
+
 
 def fit_clustered_logit(
     x: ArrayLike,
@@ -169,23 +165,15 @@ def fit_clustered_logit(
             )
     beta = maximum_likelihood(design, answers)
     p = special.expit(design @ beta)
-    weights = p * (1 - p)
-    bread = np.linalg.inv((design * weights[:, None]).T @ design)
-    scores = design * (answers - p)[:, None]
-
-    def clustered(group: Codes) -> Floats:
-        if correction == "cr1":
-            return cluster_covariance(bread, scores, group)
-        return leverage_adjusted_covariance(bread, design, weights, scores, group)
-
-    covariance = clustered(groups["participant"])
-    widened = False
-    if items is not None:
-        both = codes(groups["participant"] * sizes["item"] + groups["item"])
-        bound = covariance + clustered(groups["item"])
-        covariance = bound - cluster_covariance(bread, scores, both)
-        widened = not positive_definite(covariance)
-        covariance = bound if widened else covariance
+    weighted = design * np.sqrt(p * (1 - p))[:, None]
+    covariance, widened = clustered_covariance(
+        np.linalg.inv(weighted.T @ weighted),
+        design * (answers - p)[:, None],
+        summed_outer(weighted),
+        participants=groups["participant"],
+        items=groups.get("item"),
+        correction=correction,
+    )
     return LogitFit(
         names=tuple(names) if names is not None else tuple(f"x{i}" for i in range(k)),
         coefficients=beta,
@@ -220,52 +208,3 @@ def maximum_likelihood(x: Floats, y: Floats) -> Floats:
         if np.abs(step).max() < CONVERGED:
             return beta
     raise NotEstimable("the fit did not settle")
-
-
-def cluster_covariance(bread: Floats, scores: Floats, groups: Codes) -> Floats:
-    """CR1 of the module's docstring: (k, k) from (k, k), (N, k) and (N,) integer codes."""
-    n, k = scores.shape
-    size = int(groups.max()) + 1
-    sums = _sums(scores, groups, size)
-    # With one answer in each cell there is nothing to correct for but the coefficients.
-    correction = size / (size - 1) * (n - 1) / (n - k) if size > 1 else 1.0
-    return np.asarray(bread @ (sums.T @ sums) @ bread * correction)
-
-
-def leverage_adjusted_covariance(
-    bread: Floats, x: Floats, weights: Floats, scores: Floats, groups: Codes
-) -> Floats:
-    """CR2 of the module's docstring: (k, k) from (k, k), (N, k), (N,), (N, k) and (N,) codes."""
-    k = x.shape[1]
-    size = int(groups.max()) + 1
-    root = np.linalg.cholesky(bread)
-    turned = (x @ root) * np.sqrt(weights)[:, None]
-    rows, columns = np.tril_indices(k)
-    leverage = np.zeros((size, k, k))
-    leverage[:, rows, columns] = _sums(turned[:, rows] * turned[:, columns], groups, size)
-    values, vectors = np.linalg.eigh(np.eye(k) - leverage)  # of the lower triangle
-    scale = np.where(values > DETERMINED, np.maximum(values, DETERMINED) ** -0.5, 0.0)
-    along = np.einsum("gab,ga->gb", vectors, _sums(scores, groups, size) @ root) * scale
-    adjusted = np.einsum("gab,gb->ga", vectors, along) @ root.T
-    return np.asarray(adjusted.T @ adjusted)
-
-
-def _sums(values: Floats, groups: Codes, size: int) -> Floats:
-    """(G, m) sums of (N, m) by group."""
-    columns = [np.bincount(groups, weights=column, minlength=size) for column in values.T]
-    return np.column_stack(columns)
-
-
-def positive_definite(covariance: Floats) -> bool:
-    """Whether all directions have a variance clearly above zero.
-
-    With few clusters V_participant + V_item − V_both may fail to; the sum without the last term
-    bounds it from above (Davezies, D'Haultfœuille and Guyonvarch 2021, Annals of Statistics 49).
-    """
-    values = np.linalg.eigvalsh((covariance + covariance.T) / 2)
-    return bool(values.min() > 1e-9 * max(values.max(), 0.0))
-
-
-def codes(labels: ArrayLike) -> Codes:
-    """Integer codes 0 … G−1 of labels, in order of appearance."""
-    return np.asarray(pd.factorize(np.asarray(labels))[0], dtype=np.int64)

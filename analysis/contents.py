@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,11 @@ from analysis.programmes.base import Programme
 from analysis.psychometric import Psychometric
 from analysis.response_times import ResponseTimes
 from analysis.simulated_coverage import Seen
+from analysis.studentized_range import studentized_range_tail
 
 PERSON = "participant"
+CORRECTIONS = {"none": "none", "tukey": "Tukey"}
+"""What the report calls the declared correction of p-values, if it is not Holm's."""
 CONFIRMATORY, EXPLORATORY = "confirmatory", "exploratory"
 
 
@@ -42,14 +45,22 @@ def plain(value: Any) -> Any:
 def comparison_rows(
     differences: Differences, alpha: float, correction: str
 ) -> list[dict[str, Any]]:
-    """The rows, with the verdict on those of the declared test."""
+    """The rows, with the verdict on those of the declared test by the declared correction."""
     rows = plain(differences.table)
+    compared = differences.table["condition"].nunique() + 1
     for row in rows:
         row["primary"] = row["method"] in (TWO_WAY, ONE_WAY)
-        p = row["p"] if correction == "none" else row["p_holm"]
+        p = {"none": row["p"], "tukey": _tukey(row, compared)}.get(correction, row["p_holm"])
         row["p_judged"] = p
         row["claim"] = bool(row["primary"] and p is not None and p < alpha)
     return list(rows)
+
+
+def _tukey(row: Mapping[str, Any], compared: int) -> float | None:
+    """p of a contrast among all pairs of so many conditions, by the studentized range."""
+    if row["t"] is None or row["df"] is None:
+        return None
+    return studentized_range_tail(abs(row["t"]) * math.sqrt(2), compared, row["df"])
 
 
 def dataset_content(
@@ -115,11 +126,15 @@ def exclusions_content(exclusions: Exclusions) -> dict[str, Any]:
     }
 
 
-def accuracy_content(accuracy: Accuracy | None, seen: Seen | None) -> dict[str, Any] | None:
+def accuracy_content(
+    accuracy: Accuracy | None, seen: Seen | None, misled: Sequence[str], *, confirmatory: bool
+) -> dict[str, Any] | None:
+    """Accuracies; warnings tell where people answer against the key."""
     if accuracy is None:
         return None
     return {
-        "status": EXPLORATORY,
+        "status": CONFIRMATORY if confirmatory else EXPLORATORY,
+        "warnings": list(misled),
         "method": "mean of participants' accuracies with Student's t interval; bootstrap over "
         "participants and Wilson's interval on n / design effect beside it",
         "new_stimuli_method": METHODS[TWO_WAY],
@@ -143,7 +158,7 @@ def differences_content(
         "method": METHODS[str(differences.table["method"].iloc[0])],
         "methods": METHODS,
         "method_names": NAMES,
-        "correction": "Holm" if plan.correction != "none" else "none",
+        "correction": CORRECTIONS.get(plan.correction, "Holm"),
         "reference": differences.reference,
         "comparisons": comparison_rows(differences, plan.alpha, plan.correction),
         "overall": differences.overall,

@@ -28,7 +28,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special
 
-from analysis.clustered_logit import NotEstimable, codes, maximum_likelihood
+from analysis.clustered_logit import NotEstimable, maximum_likelihood
 from analysis.crossed import (
     SIMPLER,
     CrossedFit,
@@ -38,6 +38,7 @@ from analysis.crossed import (
 )
 from analysis.laplace import Laplace, inverse_curvature
 from analysis.people import require_columns
+from analysis.sandwich import codes
 
 Floats = NDArray[np.float64]
 MOST_TRIALS = 100_000

@@ -25,9 +25,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize
 
-from analysis.clustered_logit import Contrast, NotEstimable, codes
+from analysis.clustered_logit import Contrast, NotEstimable
 from analysis.crossed import SIMPLER, CrossedFit, condition_design, random_design, start_theta
 from analysis.people import require_columns
+from analysis.sandwich import codes
 
 Floats = NDArray[np.float64]
 ZERO = 1e-4

@@ -12,7 +12,7 @@ Sources: Clark (1973), Journal of Verbal Learning and Verbal Behavior 12; Judd, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -92,6 +92,7 @@ def compare_conditions(
     reference: str | None = None,
     level: float = 0.95,
     n_resamples: int = BOOTSTRAP_RESAMPLES,
+    labels: Mapping[str, str] | None = None,
 ) -> Differences:
     """Compare every condition with the reference.
 
@@ -101,6 +102,7 @@ def compare_conditions(
     cluster : column that names people.
     item : column of the stimuli's random factor; without it nothing general can be said.
     order : conditions; the first one is the reference unless given.
+    labels : what warnings call conditions.
 
     Raises
     ------
@@ -124,9 +126,11 @@ def compare_conditions(
             "stimuli only."
         )
     else:
-        warnings += _few_items(answers, names, item)
+        warnings += _few_items(answers, names, item, labels or {})
     counts = participant_counts(answers, cluster)
-    rows, overall = _logit_rows(answers, base, others, cluster, item, level, warnings, notes)
+    rows, overall = _logit_rows(
+        answers, base, others, cluster, item, level, labels or {}, warnings, notes
+    )
     for other in others:
         rows += _participant_rows(counts, base, other, cluster, level, n_resamples, rng, notes)
     table = pd.DataFrame(rows)
@@ -134,11 +138,16 @@ def compare_conditions(
     return Differences(base, table, overall, tuple(notes), tuple(dict.fromkeys(warnings)))
 
 
-def _few_items(answers: pd.DataFrame, names: Sequence[str], item: str) -> list[str]:
+def _few_items(
+    answers: pd.DataFrame, names: Sequence[str], item: str, labels: Mapping[str, str]
+) -> list[str]:
     per = answers.groupby("condition")[item].nunique()
-    few = [f"{name} has {int(per[name])}" for name in names if per[name] < FEW_ITEMS]
+    few = [
+        f"{labels.get(name, name)} has {int(per[name])}" for name in names if per[name] < FEW_ITEMS
+    ]
     if not few:
         return []
+    few = few if len(set(per[names])) > 1 else [f"each has {int(per.iloc[0])}"]
     return [
         f"Fewer than {FEW_ITEMS} items in a condition ({', '.join(few)}): conclusions about other "
         "stimuli hang on very few of them; use more items."
@@ -152,6 +161,7 @@ def _logit_rows(
     cluster: str,
     item: str | None,
     level: float,
+    labels: Mapping[str, str],
     warnings: list[str],
     notes: list[str],
 ) -> tuple[list[dict[str, object]], dict[str, float] | None]:
@@ -172,7 +182,7 @@ def _logit_rows(
             names=("intercept", *others),
         )
     except NotEstimable as problem:
-        warnings.append(_separation_words(pooled, str(problem)))
+        warnings.append(_separation_words(pooled.rename(index=dict(labels)), str(problem)))
         return [_empty_row(other, base, method, pooled) for other in others], None
     if fit.widened:
         notes.append(

@@ -26,6 +26,8 @@ COLUMN_IN, PAGE_IN = 3.35, 6.9
 RASTER_ABOVE = 2000
 """More points than this are drawn as pixels inside the SVG."""
 DPI = 300
+AXIS_IN, LETTER_IN = 0.75, 0.062
+"""Width of a vertical axis with its labels, and of a letter of a label."""
 MARGIN = 0.32
 """Half the width that the points of a condition may take, in units of its place on the axis."""
 
@@ -214,7 +216,7 @@ class Shown:
 def start_axes(theme: Theme, n_conditions: int, width: float | None = None) -> tuple[Figure, Any]:
     """An empty figure in the theme's colours; wide if there are many conditions."""
     if width is None:
-        width = COLUMN_IN if n_conditions <= 4 else PAGE_IN
+        width = COLUMN_IN if n_conditions <= 3 else PAGE_IN
     figure = Figure(figsize=(width, 2.7), layout="constrained", facecolor=theme.ground)
     axes = figure.subplots()
     axes.set_facecolor(theme.ground)
@@ -263,7 +265,9 @@ def _swarms(
             zorder=2, rasterized=raster,
         )  # fmt: skip
     axes.set_xlim(-0.5, len(labels) - 0.5)
-    wrapped = [textwrap.fill(_shorten(label), 16) for label in labels.values()]
+    place = (axes.figure.get_figwidth() - AXIS_IN) / max(len(labels), 1)
+    letters = max(6, int(place / LETTER_IN))
+    wrapped = [textwrap.fill(_shorten(label), min(letters, 20)) for label in labels.values()]
     axes.set_xticks(range(len(labels)), wrapped)
     axes.tick_params(axis="x", length=0)
 

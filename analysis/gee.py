@@ -26,10 +26,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from analysis.clustered_logit import SEPARATED, Contrast, NotEstimable, codes
+from analysis.clustered_logit import SEPARATED, Contrast, NotEstimable
 from analysis.crossed import condition_design
 from analysis.differences import THESE_STIMULI
 from analysis.people import require_columns
+from analysis.sandwich import codes
 
 Floats = NDArray[np.float64]
 FEW_PEOPLE = 40
@@ -233,19 +234,13 @@ def compare_conditions_gee(
     )
     rows = []
     for place, other in enumerate(design.others, 1):
-        found = fit.contrast(np.eye(len(fit.names))[place], level)
         rows.append(
             {
                 "condition": other,
                 "reference": design.reference,
                 "method": "GEE, exchangeable",
                 "scope": THESE_STIMULI,
-                "odds_ratio": float(np.exp(found.estimate)),
-                "low": float(np.exp(found.low)),
-                "high": float(np.exp(found.high)),
-                "t": found.t,
-                "df": found.df,
-                "p": found.p,
+                **fit.contrast(np.eye(len(fit.names))[place], level).odds_ratio(),
             }
         )
     return MarginalComparisons(pd.DataFrame(rows), fit, fit.notes)

@@ -13,7 +13,7 @@ from typing import Any
 from analysis.errors import AnalysisError
 
 KNOWN_METHODS = ("two_way_cluster_logit",)
-KNOWN_OUTCOMES = ("correct",)
+KNOWN_OUTCOMES = ("correct", "response")
 CHECK_WORDS = {
     "instruction": "time on instructions",
     "total": "time on all trials",
@@ -49,8 +49,8 @@ class Plan:
     Attributes
     ----------
     declared : a study file declared it; otherwise everything counts as exploratory.
-    formula, method : the confirmatory test. ``correct ~ condition`` by the two-way clustered
-        logit is the one known so far; another is left to later and said so in the report.
+    formula, method : the confirmatory test; those that are known stand in
+        :mod:`analysis.declared`.
     reference : the condition that others are compared with; the first one if not given.
     conditions : order and labels of conditions.
     exclusions : criteria in order.
@@ -76,12 +76,16 @@ class Plan:
     @property
     def confirmatory(self) -> bool:
         """Whether the test that this package makes by default is the declared one."""
-        return (
-            self.declared
-            and self.outcome in KNOWN_OUTCOMES
-            and self.method in KNOWN_METHODS
-            and self.formula.replace(" ", "") == "correct~condition"
-        )
+        return self.asked == ("correct", "correct~condition")
+
+    @property
+    def asked(self) -> tuple[str, str] | None:
+        """Outcome and formula of the declared test without spaces; none if it is not known."""
+        if not self.declared or self.method not in KNOWN_METHODS:
+            return None
+        if self.outcome not in KNOWN_OUTCOMES:
+            return None
+        return self.outcome, self.formula.replace(" ", "")
 
     def label(self, condition: str) -> str:
         """What reports call a condition."""

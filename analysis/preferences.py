@@ -5,7 +5,8 @@
     Friedman        χ² = 12 Σ_j (R_j − G(k+1)/2)² / (G k (k+1)),  corrected for ties
 
 Both choice models are conditional logits, fitted by Newton's method; their covariance is clustered
-by participant, because one person's choices hang together. λ of the reference is 0.
+by participant, because one person's choices hang together, and by item where items are named
+(:mod:`analysis.sandwich`), because one picture is liked by many. λ of the reference is 0.
 
 Sources: Bradley and Terry (1952), Biometrika 39; Davidson (1970), Journal of the American
 Statistical Association 65; Friedman (1937), Journal of the American Statistical Association 32.
@@ -27,13 +28,14 @@ from analysis.clustered_logit import (
     SEPARATED,
     Contrast,
     NotEstimable,
-    cluster_covariance,
-    codes,
 )
+from analysis.differences import GENERAL, THESE_STIMULI
 from analysis.errors import AnalysisError
 from analysis.people import participant_means, require_columns
+from analysis.sandwich import Correction, clustered_covariance, codes, group_sums
 
 Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
 TIE = "tie"
 
 
@@ -50,6 +52,8 @@ class Preferences:
     tie : ν with its interval on the log scale, none without ties.
     log_likelihood : of the fit.
     n_participants : clusters.
+    scope : for whom and what the intervals speak.
+    notes : in words.
     """
 
     table: pd.DataFrame
@@ -57,6 +61,8 @@ class Preferences:
     tie: dict[str, float] | None
     log_likelihood: float
     n_participants: int
+    scope: str = THESE_STIMULI
+    notes: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
         """The strengths."""
@@ -71,8 +77,10 @@ def bradley_terry(
     second: str = "second",
     chosen: str = "response",
     ties: bool = False,
+    item: str | None = None,
     reference: str | None = None,
     level: float = 0.95,
+    correction: Correction = "cr2",
 ) -> Preferences:
     """Strengths from paired choices.
 
@@ -80,6 +88,9 @@ def bradley_terry(
     ----------
     choices : one row a choice; ``chosen`` holds the name of one of the two, or "tie".
     ties : fit Davidson's model; otherwise ties are refused.
+    item : column of what both pictures of a pair stand for (a concept, a unit). With it intervals
+        hold for other items too; with fewer items than coefficients they cannot, and a note says
+        so.
     reference : the option with strength 0; the first by name unless given.
 
     Raises
@@ -118,9 +129,18 @@ def bradley_terry(
     people, k = int(who.max()) + 1 if len(who) else 0, design.shape[2]
     if people <= k:
         raise NotEstimable(f"{people} people cannot carry {k} coefficients")
-    beta, bread, scores, likelihood = _conditional_logit(design, outcome)
-    covariance = cluster_covariance(bread, scores, who)
-    df = people - k
+    beta, information, scores, likelihood = _conditional_logit(design, outcome)
+    bread = np.linalg.inv(information.sum(axis=0).reshape(k, k))
+    items, notes = _items(used, item, k)
+    covariance, _ = clustered_covariance(
+        bread,
+        scores,
+        lambda groups, size: group_sums(information, groups, size).reshape(size, k, k),
+        participants=who,
+        items=items,
+        correction=correction,
+    )
+    df = (people if items is None else min(people, int(items.max()) + 1)) - k
     strengths = dict(zip(names, np.zeros(len(names)), strict=True))
     strengths |= dict(zip(others, beta, strict=False))
     played = pd.concat([used[first], used[second]]).value_counts()
@@ -153,7 +173,24 @@ def bradley_terry(
             "low": float(np.exp(log.low)),
             "high": float(np.exp(log.high)),
         }
-    return Preferences(table, base, tie, likelihood, people)
+    scope = THESE_STIMULI if items is None else GENERAL
+    return Preferences(table, base, tie, likelihood, people, scope, notes)
+
+
+def _items(used: pd.DataFrame, item: str | None, k: int) -> tuple[Codes | None, tuple[str, ...]]:
+    """Codes of the items, or none and why not."""
+    if item is None:
+        return None, ()
+    if item not in used or used[item].isna().any():
+        return None, ("Not every choice names its item, so strengths speak of these stimuli only.",)
+    found = codes(used[item].to_numpy())
+    size = int(found.max()) + 1
+    if size <= k:
+        return None, (
+            f"{size} item{'s' if size != 1 else ''} cannot tell how {k + 1} options fare with "
+            "other items, so strengths speak of these stimuli only.",
+        )
+    return found, ()
 
 
 def _design(
@@ -173,7 +210,7 @@ def _design(
 def _conditional_logit(
     x: Floats, outcome: NDArray[np.int64]
 ) -> tuple[Floats, Floats, Floats, float]:
-    """Coefficients, inverse information, scores (N, k) and log-likelihood."""
+    """Coefficients (k,), information (N, k²) and scores (N, k) of choices, log-likelihood."""
     rows = np.arange(len(x))
     beta = np.zeros(x.shape[2])
     for _ in range(MAX_STEPS):
@@ -182,12 +219,11 @@ def _conditional_logit(
         mean = np.einsum("no,nok->nk", p, x)
         scores = x[rows, outcome] - mean
         centred = x - mean[:, None, :]
-        information = np.einsum("no,nok,nol->kl", p, centred, centred)
+        information = np.einsum("no,nok,nol->nkl", p, centred, centred)
         try:
-            bread = np.linalg.inv(information)
+            step = np.linalg.solve(information.sum(axis=0), scores.sum(axis=0))
         except np.linalg.LinAlgError:
             raise NotEstimable("the pairs do not connect all options with each other") from None
-        step = bread @ scores.sum(axis=0)
         beta = beta + step
         if not np.isfinite(beta).all() or np.abs(beta).max() > SEPARATED:
             raise NotEstimable(
@@ -195,7 +231,8 @@ def _conditional_logit(
                 "so its strength has no finite value"
             )
         if np.abs(step).max() < CONVERGED:
-            return beta, np.asarray(bread), scores, float(log_p[rows, outcome].sum())
+            flat = information.reshape(len(x), -1)
+            return beta, flat, scores, float(log_p[rows, outcome].sum())
     raise NotEstimable("the fit did not settle")
 
 

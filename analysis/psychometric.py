@@ -25,7 +25,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special
 
-from analysis.clustered_logit import NotEstimable, cluster_covariance, codes
+from analysis.clustered_logit import NotEstimable
+from analysis.sandwich import cluster_covariance, codes
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]

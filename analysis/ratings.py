@@ -4,8 +4,10 @@
 
 e^β is the odds ratio of a higher rating, the same at every step. Averages of ratings assume equal
 distances between steps; this model does not. The covariance is clustered by participant, or by
-participant and item (see :mod:`analysis.clustered_logit`), and t statistics have
-min(participants, items) − k degrees of freedom, k being all coefficients.
+participant and item (see :mod:`analysis.sandwich`), and t statistics have
+min(participants, items) − k degrees of freedom. As in a logit, k is one more than the effects: the
+thresholds after the first share the steps of one scale out and cost no clusters (with them counted,
+ten items gave intervals that held the truth in 99 % of simulated studies).
 
 Sources: McCullagh (1980), Journal of the Royal Statistical Society B 42; Venables and Ripley
 (2002), Modern Applied Statistics with S, section 7.3.
@@ -19,21 +21,22 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special
+from scipy import sparse, special
 
 from analysis.clustered_logit import (
+    CONVERGED,
+    MAX_STEPS,
     SEPARATED,
     Contrast,
     NotEstimable,
-    cluster_covariance,
-    codes,
-    positive_definite,
 )
 from analysis.people import require_columns
+from analysis.sandwich import Correction, Information, clustered_covariance, codes
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 TINY = 1e-12
+HALVINGS = 20
 
 
 @dataclass(frozen=True)
@@ -83,12 +86,14 @@ def fit_ordinal(
     *,
     participants: ArrayLike,
     items: ArrayLike | None = None,
+    correction: Correction = "cr2",
 ) -> OrdinalFit:
     """Fit by maximum likelihood and cluster the covariance.
 
     Parameters
     ----------
     x : (N, q) design *without* intercept; ratings : (N,) numbers; none missing.
+    correction : for few groups; ``cr1`` is what most programs give.
 
     Raises
     ------
@@ -115,36 +120,27 @@ def fit_ordinal(
         groups["items"] = codes(items)
     sizes = {name: int(group.max()) + 1 for name, group in groups.items()}
     for name, size in sizes.items():
-        if size <= steps + q:
-            raise NotEstimable(f"{size} {name} cannot carry {steps + q} coefficients")
-    below = np.cumsum(np.bincount(place, minlength=steps + 1))[:-1] / len(place)
-    start = np.concatenate([special.logit(below), np.zeros(q)])
-    start[1:steps] = np.log(np.diff(start[:steps]))
-    found = optimize.minimize(
-        _loss, start, (design, place, steps), jac=True, method="BFGS", options={"gtol": 1e-9}
-    )
-    theta = _thresholds(found.x, steps)
-    beta = np.asarray(found.x[steps:], dtype=float)
-    if not np.isfinite(found.x).all() or (q and np.abs(design @ beta).max() > SEPARATED):
-        raise NotEstimable("ratings are all at one end in some part of the design")
-    natural = np.concatenate([theta, beta])
+        if size <= q + 1:
+            raise NotEstimable(f"{size} {name} cannot carry {q + 1} coefficients")
+    natural, likelihood = _maximum(design, place, steps)
     _, scores = _scores(natural, design, place, steps)
-    bread: Floats = np.asarray(
-        np.linalg.inv(_information(natural, design, place, steps)), dtype=np.float64
+    information = _information(natural, design, steps)
+    all_answers = np.zeros(len(place), dtype=np.int64)
+    covariance, _ = clustered_covariance(
+        np.linalg.inv(information(all_answers, 1)[0]),
+        scores,
+        information,
+        participants=groups["people"],
+        items=groups.get("items"),
+        correction=correction,
     )
-    covariance = cluster_covariance(bread, scores, groups["people"])
-    if items is not None:
-        both = codes(groups["people"] * sizes["items"] + groups["items"])
-        bound = covariance + cluster_covariance(bread, scores, groups["items"])
-        covariance = bound - cluster_covariance(bread, scores, both)
-        covariance = covariance if positive_definite(covariance) else bound
     return OrdinalFit(
         tuple(float(value) for value in levels),
-        theta,
-        beta,
+        natural[:steps],
+        natural[steps:],
         covariance,
-        -float(found.fun) * len(place),
-        min(sizes.values()) - steps - q,
+        likelihood,
+        min(sizes.values()) - (q + 1),
     )
 
 
@@ -157,6 +153,7 @@ def ratings_by_condition(
     order: Sequence[str] | None = None,
     reference: str | None = None,
     level: float = 0.95,
+    correction: Correction = "cr2",
 ) -> Ratings:
     """Odds of a higher rating in each condition over the reference.
 
@@ -181,20 +178,15 @@ def ratings_by_condition(
         known[value].to_numpy(dtype=float),
         participants=known[cluster].to_numpy(),
         items=known[item].to_numpy() if both else None,
+        correction=correction,
     )
     rows = []
     for place, other in enumerate(others):
-        found = fit.contrast(np.eye(len(others))[place], level)
         rows.append(
             {
                 "condition": other,
                 "reference": base,
-                "odds_ratio": float(np.exp(found.estimate)),
-                "low": float(np.exp(found.low)),
-                "high": float(np.exp(found.high)),
-                "t": found.t,
-                "df": found.df,
-                "p": found.p,
+                **fit.contrast(np.eye(len(others))[place], level).odds_ratio(),
                 "scope": "people and stimuli like these" if both else "these stimuli only",
             }
         )
@@ -203,9 +195,41 @@ def ratings_by_condition(
     return Ratings(pd.DataFrame(rows), shares, fit, notes)
 
 
-def _thresholds(parameters: Floats, steps: int) -> Floats:
-    """θ from its first value and the logarithms of its increments, so that it is in order."""
-    return np.cumsum(np.concatenate([parameters[:1], np.exp(parameters[1:steps])]))
+def _maximum(x: Floats, place: Codes, steps: int) -> tuple[Floats, float]:
+    """θ then β, and the log-likelihood: Fisher scoring, on ratings that are alike counted once.
+
+    Raises
+    ------
+    NotEstimable
+        If the likelihood has no finite maximum.
+    """
+    q = x.shape[1]
+    cells, counts = np.unique(np.column_stack([x, place]), axis=0, return_counts=True)
+    alike, level = cells[:, :q], cells[:, q].astype(np.int64)
+    below = np.cumsum(np.bincount(place, minlength=steps + 1))[:-1] / len(place)
+    natural = np.concatenate([special.logit(below), np.zeros(q)])
+    p, scores = _scores(natural, alike, level, steps)
+    likelihood = float(counts @ np.log(p))
+    for _ in range(MAX_STEPS):
+        information = _each_information(natural, alike, steps)
+        expected = np.einsum("u,ukl->kl", counts, information)
+        try:
+            step = np.linalg.solve(expected, counts @ scores)
+        except np.linalg.LinAlgError:
+            raise NotEstimable("two columns of the model say the same") from None
+        for _ in range(HALVINGS):
+            tried = natural + step
+            p, scores = _scores(tried, alike, level, steps)
+            now = float(counts @ np.log(p))
+            if (np.diff(tried[:steps]) > 0).all() and now >= likelihood - CONVERGED:
+                break
+            step = step / 2
+        natural, likelihood = tried, now
+        if not np.isfinite(natural).all() or (q and np.abs(x @ natural[steps:]).max() > SEPARATED):
+            raise NotEstimable("ratings are all at one end in some part of the design")
+        if np.abs(step).max() < CONVERGED:
+            return natural, likelihood
+    raise NotEstimable("the fit did not settle")
 
 
 def _scores(natural: Floats, x: Floats, place: Codes, steps: int) -> tuple[Floats, Floats]:
@@ -225,25 +249,25 @@ def _scores(natural: Floats, x: Floats, place: Codes, steps: int) -> tuple[Float
     return p, scores
 
 
-def _loss(parameters: Floats, x: Floats, place: Codes, steps: int) -> tuple[float, Floats]:
-    """Mean negative log-likelihood and its gradient, thresholds by increments."""
-    theta = _thresholds(parameters, steps)
-    p, scores = _scores(np.concatenate([theta, parameters[steps:]]), x, place, steps)
-    gradient = scores.mean(axis=0)
-    inward = np.cumsum(gradient[:steps][::-1])[::-1].copy()
-    inward[1:] *= np.exp(parameters[1:steps])
-    return -float(np.log(p).mean()), -np.concatenate([inward, gradient[steps:]])
-
-
-def _information(natural: Floats, x: Floats, place: Codes, steps: int) -> Floats:
-    """Observed information (k, k): central differences of the summed scores."""
+def _information(natural: Floats, x: Floats, steps: int) -> Information:
+    """Expected information: that of one rating at each distinct row of x, times their numbers."""
+    distinct, row = np.unique(x, axis=0, return_inverse=True)
+    each = _each_information(natural, distinct, steps)
     k = len(natural)
-    information = np.empty((k, k))
-    for i in range(k):
-        move = np.zeros(k)
-        move[i] = 1e-5
-        above, below = (
-            _scores(natural + sign * move, x, place, steps)[1].sum(axis=0) for sign in (1, -1)
+
+    def information(groups: Codes, size: int) -> Floats:
+        counts = sparse.csr_array(
+            (np.ones(len(row)), (groups, row.ravel())), shape=(size, len(distinct))
         )
-        information[i] = (below - above) / 2e-5
-    return np.asarray((information + information.T) / 2)
+        return np.asarray(counts @ each.reshape(len(distinct), -1)).reshape(size, k, k)
+
+    return information
+
+
+def _each_information(natural: Floats, x: Floats, steps: int) -> Floats:
+    """(U, k, k) expected information of one rating at each row of x (U, q)."""
+    found = np.zeros((len(x), len(natural), len(natural)))
+    for level in range(steps + 1):
+        p, scores = _scores(natural, x, np.full(len(x), level), steps)
+        found += p[:, None, None] * scores[:, :, None] * scores[:, None, :]
+    return found

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.accuracy import BOOTSTRAP_RESAMPLES, Accuracy, accuracy_by_condition
+from analysis.answer_key import against_the_key
 from analysis.beside import beside
 from analysis.cleaning import answered
 from analysis.clustered_logit import NotEstimable
@@ -34,13 +35,14 @@ from analysis.contents import (
     times_content,
 )
 from analysis.dataset import Dataset
+from analysis.declared import declared_part, not_made
 from analysis.differences import Differences, compare_conditions
 from analysis.exclusions import Exclusions, apply_exclusions
 from analysis.formatting import count
 from analysis.multiverse import Multiverse, multiverse
-from analysis.plan import KNOWN_METHODS, KNOWN_OUTCOMES
 from analysis.programmes.base import Programme, Section
 from analysis.programmes.registry import Recognised, recognise, run_programme
+from analysis.programmes.trust import with_trust
 from analysis.progress import Track, no_track
 from analysis.psychometric import Psychometric, fit_psychometric
 from analysis.response_times import ResponseTimes, response_times
@@ -58,8 +60,6 @@ STEPS = (
     "further questions",
     "other exclusions",
 )
-DECLARED_SECTIONS = {"correct~basis*layer": ("basis_layers", "coefficients")}
-"""Formulas of plans that a programme's section answers, clustered by participant and item."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,8 @@ def analyze_dataset(data: Dataset, *, seed: int = 0, track: Track = no_track) ->
             level=plan.level,
             labels={name: plan.label(name) for name in order},
         )
+        if programme is not None:
+            programme = with_trust(programme, given if unscored else test, cluster=PERSON)
     next(steps)
     further = beside(
         data,
@@ -192,8 +194,14 @@ def analyze_dataset(data: Dataset, *, seed: int = 0, track: Track = no_track) ->
     other, why_no_multiverse = _multiverse(data, exclusions, order, item, seed)
     next(steps, None)
 
+    declared = declared_part(plan, len(order) if differences or accuracy else 0, programme)
+    notes += [text] if (text := not_made(plan, declared)) and n_answers else []
     if differences is not None:
         notes += differences.notes
+    misled = []
+    if accuracy is not None:
+        labels = {name: plan.label(name) for name in order}
+        misled = against_the_key(test, accuracy.table, cluster=PERSON, item=item, labels=labels)
     results = {
         "format_version": FORMAT_VERSION,
         "dataset": dataset_content(data, n_answers, unanswered, scored=not unscored),
@@ -206,7 +214,12 @@ def analyze_dataset(data: Dataset, *, seed: int = 0, track: Track = no_track) ->
         "plan": plan_content(data),
         "design": design_content(given if unscored else test, order, item, data),
         "exclusions": exclusions_content(exclusions),
-        "accuracy": accuracy_content(accuracy, _seen(test, item, order, "accuracy")),
+        "accuracy": accuracy_content(
+            accuracy,
+            _seen(test, item, order, "accuracy"),
+            misled,
+            confirmatory=declared.part == "accuracy",
+        ),
         "differences": differences_content(
             differences, everyone, data, _seen(test, item, order, "difference")
         ),
@@ -217,7 +230,7 @@ def analyze_dataset(data: Dataset, *, seed: int = 0, track: Track = no_track) ->
         "programme": programme_content(
             programme,
             "" if recognised is None else recognised.why,
-            "" if programme is None else _declared_section(data, programme),
+            declared.section,
         ),
         "beside": {
             "status": EXPLORATORY,
@@ -265,6 +278,7 @@ def _compare(
                 order=order,
                 reference=data.plan.reference,
                 level=data.plan.level,
+                labels={name: data.plan.label(name) for name in order},
             ),
             "",
         )
@@ -284,14 +298,6 @@ def _paradigm(recognised: Recognised | None, data: Dataset) -> str:
     """What the task counts as; data from elsewhere may not tell their paradigm."""
     known = recognised is not None and recognised.known.name == NAMING
     return NAMING if known else data.paradigm
-
-
-def _declared_section(data: Dataset, programme: Programme) -> str:
-    """The programme's section that answers the declared formula, or nothing."""
-    plan = data.plan
-    name, section = DECLARED_SECTIONS.get(plan.formula.replace(" ", ""), ("", ""))
-    known = plan.declared and plan.method in KNOWN_METHODS and plan.outcome in KNOWN_OUTCOMES
-    return section if known and programme.name == name and section in programme.tables() else ""
 
 
 def _multiverse(

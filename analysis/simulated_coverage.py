@@ -10,7 +10,7 @@ much its items differ is not known for sure, so all simulated spreads are told.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
@@ -21,13 +21,49 @@ import pandas as pd
 
 from analysis.formatting import integer, percent
 
-Method = Literal["difference", "accuracy"]
+Method = Literal["difference", "accuracy", "basis", "rating", "preference"]
 LEVEL = 0.95
-PEOPLE_WORDS = {"between": "half of them in each condition", "within": "all in both conditions"}
+ROWS: Mapping[Method, tuple[str, ...]] = {
+    "difference": ("difference", "odds_ratio"),
+    "accuracy": ("accuracy",),
+    "basis": ("basis", "basis_by_depth"),
+    "rating": ("rating",),
+    "preference": ("accuracy",),
+}
+"""Rows of the table that speak of a method: of a difference and of bases, two. The strength of one
+of two options is the logit of one share, as an accuracy is."""
+WHAT: Mapping[Method, tuple[str, str, str]] = {
+    "difference": (
+        "the difference", "the true difference",
+        "of the studies without any difference claimed one",
+    ),
+    "accuracy": (
+        "a condition's accuracy", "the true accuracy",
+        "of the studies in which people guessed claimed that they did not",
+    ),
+    "basis": (
+        "an effect of basis", "the true effect of basis or its change with depth",
+        "of the studies without these effects claimed one",
+    ),
+    "rating": (
+        "the odds of a higher rating", "the true odds ratio",
+        "of the studies without any difference claimed one",
+    ),
+    "preference": (
+        "a strength", "the true strength",
+        "of the studies without a preference claimed one",
+    ),
+}  # fmt: skip
+"""What the interval is of, what it should hold, and what it should not claim."""
+PEOPLE_WORDS = {
+    "between": "half of them in each condition",
+    "within": "all in both conditions",
+}
 ITEM_WORDS = {
     "nested": "each condition with {} items of its own",
     "shared": "the same {} items in both conditions",
 }
+SMALL = {2: "two", 3: "three"}
 
 
 @dataclass(frozen=True)
@@ -103,31 +139,37 @@ def design_of(
 
 
 def seen(design: Design, method: Method) -> Seen:
-    """What was seen in simulated studies of the nearest size."""
+    """What was seen in simulated studies of the nearest size.
+
+    Raises
+    ------
+    KeyError
+        If no study of this kind was simulated.
+    """
     table, about = _table()
     kind = table[
         (table["people_are"] == design.people_are)
         & (table["items_are"] == design.items_are)
-        & table["method"].isin(["difference", "odds_ratio"] if method == "difference" else [method])
+        & table["method"].isin(ROWS[method])
     ]
+    if kind.empty:
+        raise KeyError(f"{method}: {design.people_are}, {design.items_are}")
     people, items = _nearest(kind[["people", "items"]].drop_duplicates(), design)
     cells = kind[(kind["people"] == people) & (kind["items"] == items)]
     coverage = (float(cells["coverage"].min()), float(cells["coverage"].max()))
     type_i = (float(cells["type_i"].min()), float(cells["type_i"].max()))
-    replications = int(about["replications"])
-    held = "the true difference" if method == "difference" else "the true accuracy"
-    claimed = (
-        "of the studies without any difference claimed one"
-        if method == "difference"
-        else "of the studies in which people guessed claimed that they did not"
-    )
+    replications = int(cells["replications"].iloc[0])
+    spreads = cells["item_sd"].nunique()
+    each = f"each of {SMALL[spreads]} spreads of the items" if spreads > 1 else "one spread of them"
+    _, held, claimed = WHAT[method]
     own_items = ITEM_WORDS[design.items_are].format(integer(items))
+    met = f"{PEOPLE_WORDS[design.people_are]}; {own_items}"
+    if method == "preference":
+        met = f"two options of each of {integer(items)} items"
     words = (
-        f"In simulated studies of about this size ({integer(people)} people, "
-        f"{PEOPLE_WORDS[design.people_are]}; {own_items}; "
-        f"{integer(replications)} studies for each of three "
-        f"spreads of the items) {_span(*coverage)} of the 95 % intervals held {held}, and "
-        f"{_span(*type_i)} {claimed}."
+        f"In simulated studies of about this size ({integer(people)} people, {met}; "
+        f"{integer(replications)} studies for {each}) {_span(*coverage)} of the 95 % intervals "
+        f"held {held}, and {_span(*type_i)} {claimed}."
     )
     warnings = (
         *_too_small(design, kind),
@@ -137,10 +179,13 @@ def seen(design: Design, method: Method) -> Seen:
 
 
 def _misses(
-    coverage: tuple[float, float], type_i: tuple[float, float], about: dict[str, Any], method: str
+    coverage: tuple[float, float],
+    type_i: tuple[float, float],
+    about: dict[str, Any],
+    method: Method,
 ) -> list[str]:
     """Where the simulated studies leave what is promised: first what misleads, then what costs."""
-    what = "the difference" if method == "difference" else "a condition's accuracy"
+    what = WHAT[method][0]
     (lowest, highest), (fewest, most) = about["good_coverage"], about["good_type_i"]
     bold, timid = [], []
     if coverage[0] < lowest:
@@ -196,4 +241,9 @@ def _table() -> tuple[pd.DataFrame, dict[str, Any]]:
     """The shipped table, and how it was made."""
     text = (files("analysis") / "coverage.json").read_text(encoding="utf-8")
     about: dict[str, Any] = json.loads(text)
-    return pd.DataFrame(about.pop("cells"), columns=about.pop("columns")), about
+    columns, own = about.pop("columns"), about.pop("programmes")
+    parts = [
+        pd.DataFrame(part["cells"], columns=columns).assign(replications=part["replications"])
+        for part in ({**about, "cells": about.pop("cells")}, own)
+    ]
+    return pd.concat(parts, ignore_index=True), about

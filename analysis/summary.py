@@ -23,6 +23,7 @@ def summary_lines(results: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"{labels[row['condition']]}: {percent(row['accuracy'])} right {interval}, {people}"
         )
+    lines += [f"warning: {text}" for text in (results["accuracy"] or {}).get("warnings", ())]
     differences = results["differences"]
     if differences is None:
         return [*lines, results["why_no_difference"], *_programme(results)]

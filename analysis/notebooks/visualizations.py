@@ -27,7 +27,8 @@ from scipy.special import expit
 from analysis.dataset import from_frames, read_dataset
 from analysis.exclusions import apply_exclusions
 from analysis.plan import Criterion, Plan
-from analysis.programmes.visualizations import plausibility, visualization_study
+from analysis.programmes.plausibility import plausibility
+from analysis.programmes.visualizations import visualization_study
 
 SEED = 0
 

@@ -121,18 +121,22 @@ def click_map_study(
         sections.append(_similarity(pd.concat(rows, ignore_index=True)))
     by_image = found.table.sort_values("spearman_brown", ascending=False).reset_index(drop=True)
     by_image["n_images"] = len(by_image)  # one colour for all
+    people = found.participants.rename(columns={"leave_one_out": "spearman_brown"})
     null_high = float(found.overall["null_high"].iloc[0])
     drawing = Drawing(
         NAME,
         lambda theme: row_figure(
             by_image.head(40), theme, value="spearman_brown", name="image", colour_by="n_images",
-            x_label="Reliability (split half, stepped up)",
+            x_label="Correlation", points=people,
             neutral=null_high if np.isfinite(null_high) else None,
             neutral_word="other images, 95 %",
         ),
         "Reliability of each image's click map.",
-        "A diamond is one image, the best forty at most. The line is what maps of two different "
-        "images reach in 95 of 100 cases.",
+        "A diamond is one image, the best forty at most: how well the mean map of these people "
+        "would agree with that of as many others (split half, stepped up). Each dot is one person: "
+        "the correlation of their map with the mean of the others'. The line is what maps of two "
+        "different images reach in 95 of 100 cases.",
+        wide=len(by_image) > 12,
     )  # fmt: skip
     return Programme(
         NAME,
@@ -199,9 +203,9 @@ def _reliability(overall: pd.DataFrame) -> Section:
             Shown("null, 95 %", "null_high", "number"),
         ),
         scope="these people, images like these",
-        sentence="Maps of two halves of the people agree with {spearman_brown:number} "
-        "({spearman_brown_low:number} to {spearman_brown_high:number}); halves of different images "
-        "reach {null:number}.",
+        sentence="Mean maps of two halves of the people correlate by {spearman_brown:number} when "
+        "stepped up to all of them ({spearman_brown_low:number} to {spearman_brown_high:number}); "
+        "halves of different images by {null:number}.",
     )
 
 

@@ -16,6 +16,8 @@ from matplotlib.ticker import PercentFormatter
 
 from analysis.figures import COLUMN_IN, LIGHT, PAGE_IN, RASTER_ABOVE, Theme, start_axes
 
+COLUMN_LETTERS = 26
+"""Names of rows are broken into lines of so many letters; on a page's width twice as many."""
 SPREAD = 0.5
 """Share of the space between two places on the axis that the groups take up."""
 
@@ -52,7 +54,7 @@ def course_figure(
         raw = points[points[group] == name]
         axes.scatter(
             raw[x].map(where).to_numpy(dtype=float) + shift + _jitter(len(raw), step), raw[value],
-            s=6, color=colour, alpha=0.35 * theme.dot_alpha, lw=0, zorder=2,
+            s=7, color=colour, alpha=0.6 * theme.dot_alpha, lw=0, zorder=2,
             rasterized=len(raw) > RASTER_ABOVE,
         )  # fmt: skip
         own = summary[summary[group] == name]
@@ -105,9 +107,12 @@ def row_figure(
     """
     shown = labels or {}
     figure, axes = start_axes(theme, 1, width=COLUMN_IN if len(summary) <= 12 else PAGE_IN)
-    figure.set_figheight(max(2.0, 0.75 + 0.26 * min(len(summary), 8) + 0.14 * max(
-        len(summary) - 8, 0)))  # fmt: skip
     names = summary[name].astype(str).tolist()
+    letters = COLUMN_LETTERS if len(summary) <= 12 else 2 * COLUMN_LETTERS
+    wrapped = [textwrap.fill(shown.get(one, one), letters) for one in names]
+    more_lines = max((text.count("\n") for text in wrapped), default=0)
+    figure.set_figheight(max(2.0, 0.75 + (0.26 + 0.12 * more_lines) * min(len(summary), 8) + (
+        0.14 + 0.1 * more_lines) * max(len(summary) - 8, 0)))  # fmt: skip
     places = {one: at for at, one in enumerate(shown or names)}  # a condition keeps its colour
     kinds = list(dict.fromkeys(summary[colour_by])) if colour_by else []
     for position, (_, row) in enumerate(summary.iterrows()):
@@ -116,8 +121,8 @@ def row_figure(
         if points is not None:
             raw = points.loc[points[name].astype(str) == names[position], value]
             axes.scatter(
-                raw, position + _jitter(len(raw), 0.5), s=6, color=colour,
-                alpha=0.5 * theme.dot_alpha, lw=0, zorder=2, rasterized=len(points) > RASTER_ABOVE,
+                raw, position + _jitter(len(raw), 0.5), s=8, color=colour,
+                alpha=0.8 * theme.dot_alpha, lw=0, zorder=2, rasterized=len(points) > RASTER_ABOVE,
             )  # fmt: skip
         if "low" in summary and np.isfinite(row["low"]) and np.isfinite(row["high"]):
             axes.plot([row["low"], row["high"]], [position] * 2, color=theme.ink, lw=1.4, zorder=5)
@@ -136,7 +141,7 @@ def row_figure(
             axes.scatter([], [], marker="D", s=26, color=theme.colour(at), label=str(kind))
         _legend(figure, axes, theme, len(kinds))
     small = 7.5 if len(names) <= 20 else 6
-    axes.set_yticks(range(len(names)), [shown.get(one, one) for one in names], fontsize=small)
+    axes.set_yticks(range(len(names)), wrapped, fontsize=small)
     axes.set_ylim(len(names) - 0.5, -0.6)
     axes.grid(axis="y", visible=False)
     axes.grid(axis="x", color=theme.line, lw=0.6, zorder=0)
@@ -160,7 +165,9 @@ def multiverse_figure(
     names = list(dict.fromkeys(ways["universe"]))[:most]
     conditions = [name for name in labels if name in set(ways["condition"])]
     figure, axes = start_axes(theme, 1, width=PAGE_IN)
-    figure.set_figheight(0.9 + 0.24 * len(names) * max(1.0, 0.5 * len(conditions)))
+    wrapped = [textwrap.fill(name, 46) for name in names]
+    room = max(1.0, 0.5 * len(conditions), 1 + 0.5 * max(text.count("\n") for text in wrapped))
+    figure.set_figheight(0.9 + 0.24 * len(names) * room)
     step = SPREAD / max(len(conditions), 1)
     axes.axvline(0.0, color=theme.ink_soft, lw=0.8, ls=(0, (4, 3)), zorder=1)
     for place, condition in enumerate(conditions):
@@ -176,7 +183,7 @@ def multiverse_figure(
                 edgecolor=theme.ink if declared else theme.ground, lw=0.8, zorder=5,
                 label=labels[condition] if declared else None,
             )  # fmt: skip
-    axes.set_yticks(range(len(names)), [textwrap.shorten(name, 44) for name in names], fontsize=7)
+    axes.set_yticks(range(len(names)), wrapped, fontsize=7)
     axes.set_ylim(len(names) - 0.5, -0.6)
     axes.grid(axis="y", visible=False)
     axes.grid(axis="x", color=theme.line, lw=0.6, zorder=0)

@@ -120,18 +120,20 @@ def meta_predictor(
     if useful is not None and len(useful.table):
         notes += useful.notes
         overall = useful.overall()
+        own = _each_utility(people, overall, cluster)
         parts.append(_utility(useful.table))
         drawings.append(
             Drawing(
                 "utility",
                 lambda theme: row_figure(
                     overall, theme, value="utility", name="condition", x_label="Utility",
-                    labels=shown, neutral=1.0, neutral_word="no help",
+                    labels=shown, neutral=1.0, neutral_word="no help", points=own,
                 ),
                 "Utility of each condition with its interval.",
                 "Utility is the accuracy with an explanation, averaged over sessions, divided by "
-                "that of the baseline; 1 is no help. The bar is the interval when people of both "
-                "groups are resampled together.",
+                "that of the baseline; 1 is no help. Each dot is one person's accuracy divided "
+                "by the baseline's, the diamond the Utility, the bar its interval when people of "
+                "both groups are resampled together.",
             )
         )  # fmt: skip
     for what, section in (
@@ -177,6 +179,13 @@ def meta_predictor(
         tuple(drawings),
         tuple(notes),
     )
+
+
+def _each_utility(people: pd.DataFrame, overall: pd.DataFrame, cluster: str) -> pd.DataFrame:
+    """One row a person: their accuracy, averaged over sessions, over the baseline's."""
+    own = people.groupby([cluster, "condition"], observed=True)["accuracy"].mean().reset_index()
+    base = overall.set_index("condition")["baseline_accuracy"]
+    return own.assign(utility=own["accuracy"] / own["condition"].map(base).astype(float))
 
 
 def _baseline(names: Sequence[str], reference: str | None) -> str:

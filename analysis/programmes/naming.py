@@ -87,15 +87,18 @@ def naming_study(
     rest = _other_names(given, cluster)
     sections += [_others(rest)] if len(rest) else []
     drawn = table.head(MOST_DRAWN).assign(n_concepts=len(table))  # one colour for all
+    people = given[[UNIT, PLAIN]].merge(drawn[[UNIT, "row", "name"]], on=UNIT)
+    people["agreement"] = (people[PLAIN] == people["name"].map(plain_name)).astype(float)
     drawing = Drawing(
         NAME,
         lambda theme: row_figure(
             drawn, theme, value="agreement", name="row", x_label="People who gave the name",
-            percent=True, colour_by="n_concepts",
+            percent=True, colour_by="n_concepts", points=people,
         ),
         "Share of people who gave the name that most gave, by concept.",
         "A diamond is one concept with the name that most people gave it, the best "
-        f"{MOST_DRAWN} at most; the bar is Wilson's interval over people.",
+        f"{MOST_DRAWN} at most; the bar is Wilson's interval over people. Each dot is one person: "
+        "on the right if they gave that name, on the left if they gave another.",
         wide=len(drawn) > 12,
     )  # fmt: skip
     return Programme(

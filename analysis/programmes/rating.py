@@ -102,7 +102,7 @@ def rating_study(
         )
         agreed += [alike.assign(question=question)] if alike is not None else []
     table = pd.concat(means, ignore_index=True)
-    sections = [_ratings(table)]
+    sections = [_ratings(table, float(used[value].min()), float(used[value].max()))]
     for tables, section in ((compared, _odds), (ranked, _ranks), (agreed, _agree)):
         sections += [section(pd.concat(tables, ignore_index=True))] if tables else []
     several = len(questions) > 1
@@ -199,8 +199,8 @@ def _agreement(
     return pd.concat([found, kept[found.columns]], ignore_index=True)
 
 
-def _ratings(table: pd.DataFrame) -> Section:
-    asked = "{question}: " if table["question"].nunique() > 1 else ""
+def _ratings(table: pd.DataFrame, lowest: float, highest: float) -> Section:
+    asked = " on “{question}”" if table["question"].nunique() > 1 else ""
     return Section(
         "ratings",
         "How high were ratings?",
@@ -215,9 +215,10 @@ def _ratings(table: pd.DataFrame) -> Section:
             Shown("ratings", "n_ratings", "integer"),
             PEOPLE,
         ),
-        caption="A mean takes the steps of the scale for equally wide.",
-        sentence=asked + "{condition:label} was rated {mean:number} on average "
-        "({low:number} to {high:number}). ",
+        caption=f"Ratings go in steps from {lowest:g} to {highest:g}; a mean takes the steps for "
+        "equally wide.",
+        sentence="{condition:label} was rated {mean:number} on average" + asked + " (interval "
+        "{low:number} to {high:number}). ",
     )
 
 
@@ -226,7 +227,7 @@ def _odds(table: pd.DataFrame) -> Section:
         "odds_of_higher_rating",
         "Which methods are rated higher?",
         table,
-        "proportional-odds logit, covariance clustered by participant and item (CR1), t with "
+        "proportional-odds logit, covariance clustered by participant and item (CR2), t with "
         "min(participants, items) − k degrees of freedom",
         (
             QUESTION,

@@ -117,7 +117,7 @@ PROGRAMMES: tuple[Known, ...] = (
     ),
     Known(
         "plausibility",
-        "visualizations:plausibility",
+        "plausibility:plausibility",
         ("plausibility", "preference"),
         _pairs,
         scored=False,

@@ -3,13 +3,12 @@
 Conditions are kinds of reference pictures: none, natural, optimized, mixed, blurred. The published
 figure is the proportion correct with two standard errors of participants' means. Here: accuracy
 against chance, sensitivity (d′ of the forced choice), every condition against the reference with
-people and units as samples, and whether confidence tells right from wrong. Paired choices between
-two visualizations of one concept are scaled by Bradley and Terry's model.
+people and units as samples, and whether confidence tells right from wrong.
 
 Sources: Borowski, Zimmermann, Schepers, Geirhos, Wallis, Bethge and Brendel (2021), Exemplary
 Natural Images Explain CNN Activations Better than State-of-the-Art Feature Visualization, ICLR;
 Zimmermann, Borowski, Geirhos, Bethge, Wallis and Brendel (2021), How Well do Feature Visualizations
-Support Causal Understanding of CNN Activations?, NeurIPS; Fel et al. (2023), MACO, NeurIPS.
+Support Causal Understanding of CNN Activations?, NeurIPS.
 """
 
 from __future__ import annotations
@@ -24,17 +23,12 @@ from analysis.clustered_logit import NotEstimable
 from analysis.differences import METHODS, compare_conditions
 from analysis.intervals import t_interval
 from analysis.people import participant_means, require_columns
-from analysis.preferences import bradley_terry
 from analysis.programmes.base import Drawing, Programme, Section, Shown, attempt
 from analysis.programmes.figures import course_figure, row_figure
 from analysis.signal_detection import sensitivity_by_condition
 
 NAME = "visualizations"
-PLAUSIBILITY = "plausibility"
-PLACES = ("0", "1")
-"""Answers that tell the place of the picture, not its method."""
 SOURCE = "Borowski et al. (2021), ICLR; Zimmermann et al. (2021), NeurIPS"
-PAIRS_SOURCE = "Fel et al. (2023), MACO, NeurIPS; Bradley and Terry (1952), Biometrika"
 PEOPLE = Shown("people", "n_participants", "integer")
 
 
@@ -119,7 +113,9 @@ def visualization_study(
                     x_label="Confidence", chance=chance,
                 ),
                 "Accuracy by step of confidence, a line for each condition.",
-                "Each dot is one person, the diamond the mean over the people who used the step.",
+                "Each dot is one person, the diamond the mean over the people who used the step, "
+                "the bar its t interval.",
+                wide=len(names) > 4,
             )
         )  # fmt: skip
     return Programme(
@@ -130,79 +126,6 @@ def visualization_study(
         tuple(drawings),
         tuple(dict.fromkeys(notes)),
     )
-
-
-def plausibility(
-    trials: pd.DataFrame,
-    *,
-    cluster: str,
-    rng: np.random.Generator,
-    order: Sequence[str] | None = None,
-    reference: str | None = None,
-    level: float = 0.95,
-    labels: Mapping[str, str] | None = None,
-    first: str = "first",
-    second: str = "second",
-    chosen: str = "response",
-) -> Programme:
-    """Scale visualization methods by paired choices.
-
-    Parameters
-    ----------
-    trials : one row a choice: the two methods shown and the one ``chosen``, by its name or by its
-        place ("0" is the first).
-    rng, order : not used; intervals come from the covariance clustered by participant.
-
-    Examples
-    --------
-    >>> pairs = pd.DataFrame({"participant": list(range(9)) * 2, "first": "a",
-    ...     "second": ["b"] * 9 + ["c"] * 9, "response": (["b"] * 6 + ["a"] * 3
-    ...                                                   + ["c"] * 8 + ["a"])})
-    >>> found = plausibility(pairs, cluster="participant", rng=np.random.default_rng(0))
-    >>> found["plausibility"]["option"].tolist()
-    ['c', 'b', 'a']
-    """
-    require_columns(trials, [first, second, chosen])
-    answer = trials[chosen].astype("string")
-    if answer.dropna().isin(PLACES).all():
-        named = trials[first].where(answer == PLACES[0], trials[second])
-        trials = trials.assign(**{chosen: named.where(answer.notna())})
-    found = bradley_terry(
-        trials, cluster=cluster, first=first, second=second, chosen=chosen,
-        reference=reference, level=level,
-    )  # fmt: skip
-    table = found.table.sort_values("strength", ascending=False, kind="stable")
-    table = table.reset_index(drop=True)
-    shown = {str(name): (labels or {}).get(str(name), str(name)) for name in table["option"]}
-    section = Section(
-        PLAUSIBILITY,
-        "Which visualization is more plausible?",
-        table,
-        "Bradley–Terry strengths (log odds of being preferred to the reference), covariance "
-        "clustered by participant",
-        (
-            Shown("Method", "option", "label"),
-            Shown("strength", "strength", "number"),
-            Shown("interval", "low", "number", "high"),
-            Shown("p", "p", "p"),
-            Shown("preferred to others", "share", "percent"),
-            Shown("choices", "n_choices", "integer"),
-        ),
-        caption=f"The reference, {shown[found.reference]}, has strength 0.",
-        sentence="{option:label} was preferred to an average other method in {share:percent(0)} of "
-        "the choices ({n_choices:integer} choices). ",
-    )
-    drawing = Drawing(
-        PLAUSIBILITY,
-        lambda theme: row_figure(
-            table, theme, value="strength", name="option", x_label="Strength (log odds)",
-            labels=shown, neutral=0.0, neutral_word="reference",
-        ),
-        "Strength of each method with its interval.",
-        "Log odds of being preferred to the reference; the bar is the interval for other people "
-        "and these pictures.",
-    )  # fmt: skip
-    return Programme(PLAUSIBILITY, "Which is more plausible?", PAIRS_SOURCE, (section,), (drawing,))
 
 
 def _options(used: pd.DataFrame) -> int:

@@ -18,12 +18,12 @@ import pytest
 from analysis.agreement import intraclass_correlation
 from analysis.anova import mixed_anova, one_way_anova
 from analysis.bayes_factors import jzs_t
-from analysis.clustered_logit import codes
 from analysis.crossed_glmm import fit_crossed_glmm
 from analysis.laplace import Laplace
 from analysis.multiple_comparisons import pairwise_comparisons
 from analysis.preferences import friedman
 from analysis.psychometric import fit_psychometric
+from analysis.sandwich import codes
 
 
 class VerbalAggression:

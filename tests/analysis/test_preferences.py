@@ -8,6 +8,7 @@ from scipy import stats
 from analysis.clustered_logit import NotEstimable, fit_clustered_logit
 from analysis.errors import AnalysisError
 from analysis.preferences import bradley_terry, friedman
+from analysis.sandwich import Correction
 
 TEAMS = ["Milwaukee", "Detroit", "Toronto", "New York", "Boston", "Cleveland", "Baltimore"]
 WINS = [
@@ -61,14 +62,35 @@ def test_baseball_as_in_r() -> None:
     assert found.table["se"].iloc[0] == pytest.approx(0.3433, rel=0.1)
 
 
-def test_is_a_clustered_logit() -> None:
+@pytest.mark.parametrize("correction", ["cr1", "cr2"])
+@pytest.mark.parametrize("item", [None, "item"])
+def test_is_a_clustered_logit(correction: Correction, item: str | None) -> None:
     frame = choices(np.random.default_rng(0), [0, 0.5, 1.0, -0.5])
-    found = bradley_terry(frame, cluster="participant").table.set_index("option")
+    frame = frame.assign(item=np.arange(len(frame)) % 12)
+    fit = bradley_terry(frame, cluster="participant", item=item, correction=correction)
+    assert fit.scope == ("people and stimuli like these" if item else "these stimuli only")
+    found = fit.table.set_index("option")
     x = np.column_stack([(frame["first"] == n) * 1.0 - (frame["second"] == n) * 1.0 for n in "bcd"])
     first = frame["response"] == frame["first"]
-    expected = fit_clustered_logit(x, first, participants=frame["participant"], correction="cr1")
+    expected = fit_clustered_logit(
+        x,
+        first,
+        participants=frame["participant"],
+        items=frame[item] if item else None,
+        correction=correction,
+    )
+    assert found["df"].unique().tolist() == [expected.df]
     assert found.loc[list("bcd"), "strength"].tolist() == pytest.approx(expected.coefficients)
     assert found.loc[list("bcd"), "se"].tolist() == pytest.approx(expected.standard_errors)
+
+
+def test_too_few_items_are_told() -> None:
+    frame = choices(np.random.default_rng(0), [0, 0.5, 1.0, -0.5])
+    found = bradley_terry(frame.assign(item=1), cluster="participant", item="item")
+    assert found.scope == "these stimuli only"
+    assert "1 item cannot tell how 4 options fare with other items" in found.notes[0]
+    found = bradley_terry(frame, cluster="participant", item="item")
+    assert "Not every choice names its item" in found.notes[0]
 
 
 def test_ties_are_recovered() -> None:

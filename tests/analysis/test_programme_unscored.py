@@ -129,7 +129,7 @@ def test_click_maps_from_answers() -> None:
         (named(6, 0.8), "naming", "people's names agree with α"),
         (named(6, 0.8).assign(word=lambda frame: frame["response"]), "", "people's names agree"),
         (clicks(6).drop(columns="clicks").assign(rating=[1, 3, 4, 5] * 10), "rating", "was rated"),
-        (clicks(6), "", "Maps of two halves of the people agree"),
+        (clicks(6), "", "Mean maps of two halves of the people correlate"),
     ],
     ids=["naming", "words", "rating", "clicks"],
 )

@@ -9,7 +9,8 @@ from scipy.special import expit
 
 from analysis.clustered_logit import NotEstimable
 from analysis.programmes.base import Programme
-from analysis.programmes.visualizations import plausibility, visualization_study
+from analysis.programmes.plausibility import plausibility
+from analysis.programmes.visualizations import visualization_study
 from analysis.signal_detection import d_prime
 
 PUBLISHED = {"natural": (0.922, 0.018), "synthetic": (0.820, 0.043)}

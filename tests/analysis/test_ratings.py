@@ -6,6 +6,7 @@ import pytest
 
 from analysis.clustered_logit import NotEstimable, fit_clustered_logit
 from analysis.ratings import fit_ordinal, ratings_by_condition
+from analysis.sandwich import Correction
 
 HOUSING = [
     21, 21, 28, 34, 22, 36, 10, 11, 36, 61, 23, 17, 43, 35, 40, 26, 18, 54,
@@ -35,14 +36,15 @@ def test_housing_as_in_r() -> None:
     assert found.tolist() == pytest.approx(errors, rel=0.06)
 
 
-def test_two_ratings_are_a_logit() -> None:
+@pytest.mark.parametrize("correction", ["cr1", "cr2"])
+def test_two_ratings_are_a_logit(correction: Correction) -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(600, 1))
     y = (rng.random(600) < 1 / (1 + np.exp(-x[:, 0]))).astype(int)
     who, item = np.arange(600) // 10, rng.integers(30, size=600)
-    fit = fit_ordinal(x, y, participants=who, items=item)
+    fit = fit_ordinal(x, y, participants=who, items=item, correction=correction)
     logit = fit_clustered_logit(
-        np.column_stack([np.ones(600), x]), y, participants=who, items=item, correction="cr1"
+        np.column_stack([np.ones(600), x]), y, participants=who, items=item, correction=correction
     )
     assert fit.coefficients[0] == pytest.approx(logit.coefficients[1], rel=1e-5)
     assert fit.thresholds[0] == pytest.approx(-logit.coefficients[0], rel=1e-4)
@@ -85,7 +87,7 @@ def test_faults() -> None:
     with pytest.raises(NotEstimable, match="all ratings are the same"):
         ratings_by_condition(trials.assign(response=3), cluster="participant")
     with pytest.raises(NotEstimable, match="cannot carry"):
-        ratings_by_condition(trials[trials["participant"] < 3], cluster="participant")
+        ratings_by_condition(trials[trials["participant"] < 2], cluster="participant")
 
 
 @pytest.mark.slow

@@ -71,7 +71,7 @@ def test_designs_are_told_apart() -> None:
 def test_a_bad_cell_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
     about = shipped()
     table = pd.DataFrame(about.pop("cells"), columns=about.pop("columns"))
-    table = table.assign(coverage=0.95, type_i=0.05)
+    table = table.assign(coverage=0.95, type_i=0.05, replications=2000)
     design = Design("between", "nested", 45, 11)
 
     def look(**bad: float) -> tuple[str, ...]:

@@ -5,10 +5,11 @@ coverage from studies with .5 logits, whose marginal odds ratio and accuracies a
 numerically. The confirmatory defaults are ``odds_ratio`` and ``difference`` (the logit clustered by
 participant and item) and ``accuracy`` (a condition's, for other people and items; its type I is
 against chance). ``means`` (Welch's or the paired t on participants' means) speaks of these stimuli
-only, so it is shown beside and exempt.
+only, so it is shown beside and exempt. What programmes declare beside accuracies (bases by depth,
+ratings) is in ``coverage_programmes.py``, analysed study by study and fewer times.
 
-    python tests/benchmarks/coverage.py [--quick] [--replications 2000] [--cells FILE]
-        [--data analysis/coverage.json] [--table analysis/COVERAGE.md]
+    python tests/benchmarks/coverage.py [--quick] [--replications 2000] [--programmes 400]
+        [--cells FILE] [--data analysis/coverage.json] [--table analysis/COVERAGE.md]
 
 ``--cells`` keeps each finished cell, so that a run that was stopped goes on there. The same cell
 and number of replications give the same figures, whatever else is asked.
@@ -19,13 +20,14 @@ from __future__ import annotations
 import argparse
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from coverage_programmes import Study, all_studies, rows
 from coverage_studies import (
     ANSWERS,
     BASE,
@@ -123,20 +125,38 @@ def all_cells() -> list[Design]:
 def simulate(
     designs: Iterable[Design], replications: int, kept: Path | None
 ) -> list[dict[str, Any]]:
-    """All rows; finished cells are read from the file, new ones are added to it."""
+    """One row a cell and method."""
+    cells = {design.key: design for design in designs}
+    return with_kept(list(cells), replications, kept, lambda key: cell(cells[key], replications))
+
+
+def simulate_programmes(
+    studies: Iterable[Study], replications: int, kept: Path | None
+) -> list[dict[str, Any]]:
+    """The same of what programmes declare."""
+    cells = {study.key: study for study in studies}
+    return with_kept(list(cells), replications, kept, lambda key: rows(cells[key], replications))
+
+
+def with_kept(
+    keys: Iterable[str],
+    replications: int,
+    kept: Path | None,
+    make: Callable[[str], list[dict[str, Any]]],
+) -> list[dict[str, Any]]:
+    """Rows of all cells; finished ones are read from the file, new ones are added to it."""
     known: dict[str, list[dict[str, Any]]] = {}
     if kept is not None and kept.exists():
         lines = [json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()]
         known = {line["key"]: line["rows"] for line in lines if line["n"] == replications}
-    rows = []
-    for design in designs:
-        own = known.get(design.key) or cell(design, replications)
-        rows += own
-        if kept is not None and design.key not in known:
+    found = []
+    for key in keys:
+        own = known.get(key) or make(key)
+        found += own
+        if kept is not None and key not in known:
             with kept.open("a", encoding="utf-8") as file:
-                line = {"key": design.key, "n": replications, "rows": own}
-                file.write(json.dumps(line) + "\n")
-    return rows
+                file.write(json.dumps({"key": key, "n": replications, "rows": own}) + "\n")
+    return found
 
 
 def by_people(table: pd.DataFrame, what: str) -> dict[str, dict[str, float]]:
@@ -154,9 +174,12 @@ def outside(table: pd.DataFrame) -> pd.DataFrame:
     return table[~good & (table["method"] != "means")]
 
 
-def shipped(table: pd.DataFrame, replications: int) -> dict[str, Any]:
+def shipped(
+    table: pd.DataFrame, replications: int, declared: pd.DataFrame, fewer: int
+) -> dict[str, Any]:
     """What the report looks its design up in."""
     default = table[table["method"] != "means"].drop(columns="grid")
+    own = declared[default.columns]
     return {
         "replications": replications,
         "answers": ANSWERS,
@@ -167,11 +190,12 @@ def shipped(table: pd.DataFrame, replications: int) -> dict[str, Any]:
         "good_type_i": GOOD_TYPE_I,
         "columns": list(default.columns),
         "cells": default.to_numpy(dtype=object).tolist(),
+        "programmes": {"replications": fewer, "cells": own.to_numpy(dtype=object).tolist()},
     }
 
 
-def markdown(table: pd.DataFrame, replications: int) -> str:
-    """The table of the documentation."""
+def markdown(table: pd.DataFrame, replications: int, declared: pd.DataFrame, fewer: int) -> str:
+    """The tables of the documentation."""
     error = np.sqrt(0.05 * 0.95 / replications)
     asked = table[table["grid"] & (table["method"] != "means")]
     lines = [
@@ -199,9 +223,26 @@ def markdown(table: pd.DataFrame, replications: int) -> str:
     for (people_are, items_are), own in table.groupby(["people_are", "items_are"], sort=True):
         lines += ["", f"## {HEADS[people_are]}, {HEADS[items_are]}", ""]
         lines += [f"| people | items | SD of items |{heads}", "|" + "---|" * (3 + 2 * len(METHODS))]
-        for (people, items, item_sd), rows in own.groupby(["people", "items", "item_sd"]):
-            cells = " | ".join(shown(row) for row in rows.itertuples())
-            lines.append(f"| {people} | {items} | {item_sd} | {cells} |")
+        for (people, items, item_sd), cells in own.groupby(["people", "items", "item_sd"]):
+            shares = " | ".join(shown(row) for row in cells.itertuples())
+            lines.append(f"| {people} | {items} | {item_sd} | {shares} |")
+    lines += [
+        "",
+        "## What programmes declare beside accuracies",
+        "",
+        f"{fewer} studies a cell (standard error {np.sqrt(0.05 * 0.95 / fewer):.3f}, so that about "
+        "one row in eight is outside by chance alone). *Basis* and *basis by depth*: logit on "
+        "basis × depth, items of their own. *Rating*: odds of a higher rating of five, everybody "
+        "rates both methods on the same items. All clustered by participant and item (CR2). "
+        "Preferences are looked up under *accuracy*: of one pair Bradley and Terry's model is the "
+        "same logit of one share.",
+    ]
+    for (method, people_are), own in declared.groupby(["method", "people_are"], sort=False):
+        who = f", {HEADS[people_are].lower()}" if method.startswith("basis") else ""
+        lines += ["", f"### {method.replace('_', ' ').capitalize()}{who}", ""]
+        lines += ["| people | items | SD of items | coverage | type I |", "|" + "---|" * 5]
+        for row in own.itertuples():
+            lines.append(f"| {row.people} | {row.items} | {row.item_sd} | {shown(row)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -220,21 +261,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Coverage and type-I error by simulation.")
     parser.add_argument("--quick", action="store_true", help="four cells, fewer studies")
     parser.add_argument("--replications", type=int, default=2000, help="studies a cell")
+    parser.add_argument("--programmes", type=int, default=400, help="the same of programmes")
     parser.add_argument("--cells", type=Path, help="keep finished cells here, and go on from them")
     parser.add_argument("--data", type=Path, help="write what the report looks up here")
     parser.add_argument("--table", type=Path, help="write the table as Markdown here")
     options = parser.parse_args()
     designs, replications = all_cells(), options.replications
+    studies, fewer = all_studies(), options.programmes
     if options.quick:
         sizes = ((20, 10, 0.5), (40, 20, 0.3))
         kinds = (("between", "nested"), ("within", "nested"), ("within", "shared"))
         designs = [Design(*kind, *size) for kind, size in product(kinds, sizes)]
-        replications = min(replications, 400)
+        replications, fewer = min(replications, 400), min(fewer, 20)
+        studies = [one for one in studies if (one.people, one.items, one.item_sd) == (20, 10, 0.5)]
     table = pd.DataFrame(simulate(designs, replications, options.cells))
+    declared = pd.DataFrame(simulate_programmes(studies, fewer, options.cells))
     if options.table is not None:
-        options.table.write_text(markdown(table, replications), encoding="utf-8")
+        page = markdown(table, replications, declared, fewer)
+        options.table.write_text(page, encoding="utf-8")
     if options.data is not None:
-        text = json.dumps(shipped(table, replications), separators=(",", ":"))
+        content = shipped(table, replications, declared, fewer)
+        text = json.dumps(content, separators=(",", ":"))
         options.data.write_text(text.replace("],[", "],\n["), encoding="utf-8")
     grid = table[table["grid"]]
     found: dict[str, Any] = {what: by_people(grid, what) for what in ("coverage", "type_i")}
@@ -242,6 +289,7 @@ def main() -> None:
         "outside": json.loads(outside(grid).to_json(orient="records")),
         "n_rows": int((grid["method"] != "means").sum()),
         "cells": json.loads(table.to_json(orient="records")),
+        "programmes": json.loads(declared.to_json(orient="records")),
         "replications": replications,
     }
     print(json.dumps(found))
