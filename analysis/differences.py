@@ -147,7 +147,7 @@ def _few_items(
     ]
     if not few:
         return []
-    few = few if len(set(per[names])) > 1 else [f"each has {int(per.iloc[0])}"]
+    few = few if per.nunique() > 1 else [f"each has {int(per.iloc[0])}"]
     return [
         f"Fewer than {FEW_ITEMS} items in a condition ({', '.join(few)}): conclusions about other "
         "stimuli hang on very few of them; use more items."
