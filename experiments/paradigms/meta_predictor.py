@@ -65,7 +65,7 @@ class MetaPredictorDesign(ChoiceDesign):
     """
 
     assignment: Literal["between", "within"] = "between"
-    question: str = "What will the model predict?"
+    question: str = "What will the program say?"
     n_trials: int = Field(default=21, ge=1)
     n_catch: int = Field(default=3, ge=0)
     n_practice: int = Field(default=4, ge=0)
