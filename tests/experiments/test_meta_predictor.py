@@ -84,7 +84,8 @@ def test_the_browser_learns_no_truth_and_sees_no_explanation_at_test(study: Stud
         told = task.public(trial, lambda stimulus: stimulus)
         assert not {"true_class", "model_correct", "predicted_class"} & set(told)
         if trial.phase == "training":
-            assert told["query"]["caption"] == f"The model says: {trial.columns['predicted_class']}"
+            said = f"The program says: {trial.columns['predicted_class']}"
+            assert told["query"]["caption"] == said
             assert told["response"]["kind"] == "continue"
             assert trial.correct_response == ""
         elif trial.phase == "test":
