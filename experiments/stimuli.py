@@ -23,6 +23,8 @@ GREY = (128, 128, 128)
 """Behind what is transparent in a picture, as feature visualizations are in part."""
 PADDING = b"PADD"
 """Name of the padding chunk; any that no decoder knows would do."""
+_LEAST_PADDING = 2
+"""Bytes: padding can never be nothing for the largest file alone, whose end would show it."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def write_stimuli(
             data = extended(encode(cut_out(picture, cut.box, size_px), quality))
             largest = max(largest, len(data))
             (folder / f"{name}.webp").write_bytes(data)
-    size = largest + 8  # a chunk's header: padding can never be nothing for some and not for others
+    size = largest + 8 + _LEAST_PADDING  # 8 for its header
     for _, name in names.items():
         path = folder / f"{name}.webp"
         path.write_bytes(padded(path.read_bytes(), size))
@@ -165,13 +167,14 @@ def extended(data: bytes) -> bytes:
 def padded(data: bytes, size: int) -> bytes:
     """The same picture in exactly ``size`` bytes, an even number at least 8 larger.
 
-    The padding is noise, so that compression on the way does not bring the differences back.
+    The padding is noise, so that compression on the way does not bring the differences back, and
+    has no zeros, so that files can be told from zeros behind them.
     """
     room = size - len(data) - 8
     if room < 0 or room % 2:
         raise ValueError(f"cannot pad {len(data)} bytes to {size}")
     seed = int(sha256_bytes(data)[:16], 16)
-    noise = np.random.default_rng(seed).bytes(room)
+    noise = np.random.default_rng(seed).integers(1, 256, room, dtype=np.uint8).tobytes()
     return _riff([*chunks(data), (PADDING, noise)])
 
 

@@ -70,6 +70,9 @@ def test_files_of_a_study_differ_in_pixels_alone(study: Study) -> None:
     paths = [study.stimulus_path(stimulus) for stimulus in study.stimulus_ids]
     assert len(paths) > 100
     assert len({path.stat().st_size for path in paths}) == 1
+    ends = [chunks(path.read_bytes())[-1] for path in paths]
+    assert min(len(noise) for _, noise in ends) >= 2, "the largest file has padding, too"
+    assert all(name == PADDING and 0 not in noise for name, noise in ends)
     shapes = set()
     for path in paths:
         with Image.open(path) as picture:
