@@ -150,21 +150,21 @@ def _light_a_part(page: Any) -> None:
     page.locator("[data-waterfall-where]:not([hidden])").wait_for()
 
 
-def _choose_badly(page: Any) -> None:
+def _type_two_classes(page: Any, first: str, second: str) -> None:
     _press(page, "#first", "Control+a")
-    page.keyboard.type("bee")
+    page.keyboard.type(first)
     page.keyboard.press("Tab")
-    page.keyboard.type("bee")
+    page.keyboard.type(second)
     page.keyboard.press("Enter")
+
+
+def _choose_badly(page: Any) -> None:
+    _type_two_classes(page, "bee", "bee")
     page.get_by_text("Both names mean Bee").wait_for()
 
 
 def _choose_two(page: Any) -> None:
-    _press(page, "#first", "Control+a")
-    page.keyboard.type("bee")
-    page.keyboard.press("Tab")
-    page.keyboard.type("ant")
-    page.keyboard.press("Enter")
+    _type_two_classes(page, "bee", "ant")
     page.locator(".versus").wait_for()
 
 

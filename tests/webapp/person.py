@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import uuid
 from collections.abc import Callable
 from typing import Any
 
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
@@ -128,6 +130,33 @@ class Person:
                 index = reply.get_json()["next"]
             state = self.session()
         return given
+
+    def post_together(
+        self, app: Flask, index: int, bodies: list[dict[str, Any]]
+    ) -> list[tuple[dict[str, Any], int]]:
+        """Post all of these for one trial at the same moment; each with the status it got."""
+        cookie = self.client.get_cookie("lens")
+        assert cookie is not None
+        gate = threading.Barrier(len(bodies))
+        codes: list[tuple[dict[str, Any], int]] = []
+
+        def post(content: dict[str, Any]) -> None:
+            client = app.test_client()
+            client.set_cookie("lens", cookie.value)
+            gate.wait()
+            reply = client.post(
+                f"{self.api}/trials/{index}",
+                json=content,
+                headers={"X-CSRFToken": self.boot["csrf"]},
+            )
+            codes.append((content, reply.status_code))
+
+        threads = [threading.Thread(target=post, args=(content,)) for content in bodies]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return codes
 
     def finish(self) -> TestResponse:
         return self.send("/finish", {"n_trials": self.session()["total"]})

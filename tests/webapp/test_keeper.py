@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from typing import Any
-
 import pytest
 from flask import Flask
 from sqlalchemy import func, select, text, update
@@ -120,27 +117,9 @@ def test_many_posts_at_the_same_moment_are_saved_once(
     beyond_practice: Person, app: Flask, server: Server
 ) -> None:
     person = beyond_practice
-    cookie = person.client.get_cookie("lens")
-    assert cookie is not None
     body = person.body(choice=1)
     bodies = [body] * 4 + [person.body(choice=0) for _ in range(2)]
-    gate = threading.Barrier(len(bodies))
-    codes: list[tuple[dict[str, Any], int]] = []
-
-    def post(content: dict[str, Any]) -> None:
-        client = app.test_client()
-        client.set_cookie("lens", cookie.value)
-        gate.wait()
-        reply = client.post(
-            f"{person.api}/trials/2", json=content, headers={"X-CSRFToken": person.boot["csrf"]}
-        )
-        codes.append((content, reply.status_code))
-
-    threads = [threading.Thread(target=post, args=(content,)) for content in bodies]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    codes = person.post_together(app, 2, bodies)
     with server.database.read() as db:
         stored = db.scalars(select(Response).where(Response.index == 2)).one()
         counted = db.scalars(select(TaskSession.n_scored)).one()
