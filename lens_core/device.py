@@ -25,14 +25,12 @@ import sys
 from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TypeGuard
 
 import torch
-from torch import Tensor, fx, nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.utils import fuse_conv_bn_weights, parametrize
+from torch import Tensor, nn
 
 from lens_core.atlas import LensError
+from lens_core.models.folding import fold_batch_norm
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -139,101 +137,6 @@ def prepare_model(
         if precision == torch.bfloat16:
             _guard_depthwise(model)
     return model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
-
-
-# ---------------------------------------------------------------- batch norm
-
-
-class _ConvTracer(fx.Tracer):
-    """Sees convolutions and batch norms whole, those of other libraries too."""
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, nn.Conv2d | _BatchNorm) or super().is_leaf_module(
-            m, module_qualified_name
-        )
-
-
-def fold_batch_norm(model: nn.Module, keep: Collection[str] = ()) -> int:
-    """Multiply each batch norm into the convolution whose output it alone reads, in place.
-
-    The graph is traced with torch.fx. Parts that cannot be traced are searched child by child, and
-    what is not certain stays as it is: convolutions used twice, with hooks, with computed weights,
-    or named in `keep`. A batch norm that also activates (timm's) leaves its activation behind.
-
-    Returns
-    -------
-    int
-        How many were folded.
-    """
-    if model.training:
-        raise ValueError("folding needs the running statistics: call model.eval() first")
-    return _fold(model, "", frozenset(keep))
-
-
-def _fold(module: nn.Module, prefix: str, keep: frozenset[str]) -> int:
-    if isinstance(module, nn.Conv2d | _BatchNorm):
-        return 0
-    try:
-        graph = _ConvTracer().trace(module)
-    except Exception:  # control flow on values raises whatever the model's own code raises
-        return sum(
-            _fold(child, f"{prefix}{name}.", keep) for name, child in module.named_children()
-        )
-    modules = dict(module.named_modules(remove_duplicate=False))
-    calls = [node.target for node in graph.nodes if node.op == "call_module"]
-    uses = [id(modules[str(target)]) for target in calls]
-    folded = 0
-    for node in graph.nodes:
-        if node.op != "call_module" or not node.args or not isinstance(node.args[0], fx.Node):
-            continue
-        source = node.args[0]
-        if source.op != "call_module" or len(source.users) != 1:
-            continue
-        conv, norm = modules[str(source.target)], modules[str(node.target)]
-        if not (_foldable_conv(conv) and _foldable_norm(norm)):
-            continue
-        if prefix + str(source.target) in keep or uses.count(id(conv)) + uses.count(id(norm)) > 2:
-            continue
-        _fuse(conv, norm)
-        module.set_submodule(str(node.target), _after_norm(norm))
-        folded += 1
-    return folded
-
-
-def _foldable_conv(conv: nn.Module) -> TypeGuard[nn.Conv2d]:
-    # Other subclasses (weight-standardised ones) compute their weight anew each time.
-    known = type(conv) is nn.Conv2d or type(conv).__name__ == "Conv2dSame"
-    return known and not (
-        conv._forward_hooks or conv._forward_pre_hooks or parametrize.is_parametrized(conv)
-    )
-
-
-def _foldable_norm(norm: nn.Module) -> TypeGuard[nn.BatchNorm2d]:
-    known = type(norm) is nn.BatchNorm2d or type(norm).__name__ == "BatchNormAct2d"
-    return known and norm.running_mean is not None and not norm._forward_hooks
-
-
-def _fuse(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
-    wide = {
-        name: None if value is None else value.detach().double()
-        for name, value in (
-            ("conv_w", conv.weight),
-            ("conv_b", conv.bias),
-            ("bn_rm", norm.running_mean),
-            ("bn_rv", norm.running_var),
-            ("bn_w", norm.weight),
-            ("bn_b", norm.bias),
-        )
-    }
-    weight, bias = fuse_conv_bn_weights(**wide, bn_eps=norm.eps)  # type: ignore[arg-type]
-    dtype, needs_grad = conv.weight.dtype, bool(conv.weight.requires_grad)
-    conv.weight = nn.Parameter(weight.to(dtype), needs_grad)
-    conv.bias = nn.Parameter(bias.to(dtype), needs_grad)
-
-
-def _after_norm(norm: nn.Module) -> nn.Module:
-    act = getattr(norm, "act", None)
-    return act if isinstance(act, nn.Module) else nn.Identity()
 
 
 # ---------------------------------------------------------------- CPU
