@@ -23,7 +23,7 @@ class Part:
 
     def __init__(self, prefix: str, module: nn.Module, graph: fx.Graph) -> None:
         self.prefix, self.module, self.graph = prefix, module, graph
-        self._modules = dict(module.named_modules(remove_duplicate=False))
+        self._modules: dict[str, nn.Module] = dict(module.named_modules(remove_duplicate=False))
         self._uses = Counter(id(self.called(node)) for node in self.calls())
 
     def calls(self) -> Iterator[fx.Node]:
