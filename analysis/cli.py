@@ -231,6 +231,7 @@ def power(
         looks=looks or (),
         spending=spending,
         seed=seed,
+        alpha=opened.config.analysis.alpha,
     )
     found = study_power(opened, asked, terminal.track)
     content = power_content(describe(opened, asked), found.table, found.needed, found.sequential)

@@ -14,16 +14,14 @@ from analysis.concepts import KEYS
 from analysis.dataset import Dataset
 from analysis.differences import METHODS, NAMES, ONE_WAY, TWO_WAY, Differences
 from analysis.exclusions import Exclusions
+from analysis.multiple_comparisons import CORRECTIONS, judged
 from analysis.multiverse import Multiverse
 from analysis.programmes.base import Programme
 from analysis.psychometric import Psychometric
 from analysis.response_times import ResponseTimes
 from analysis.simulated_coverage import Seen
-from analysis.studentized_range import studentized_range_tail
 
 PERSON = "participant"
-CORRECTIONS = {"none": "none", "tukey": "Tukey"}
-"""What the report calls the declared correction of p-values, if it is not Holm's."""
 CONFIRMATORY, EXPLORATORY = "confirmatory", "exploratory"
 
 
@@ -46,21 +44,13 @@ def comparison_rows(
     differences: Differences, alpha: float, correction: str
 ) -> list[dict[str, Any]]:
     """The rows, with the verdict on those of the declared test by the declared correction."""
-    rows = plain(differences.table)
-    compared = differences.table["condition"].nunique() + 1
+    table = differences.table
+    rows = plain(table.assign(p_judged=judged(table, correction)))
     for row in rows:
         row["primary"] = row["method"] in (TWO_WAY, ONE_WAY)
-        p = {"none": row["p"], "tukey": _tukey(row, compared)}.get(correction, row["p_holm"])
-        row["p_judged"] = p
+        p = row["p_judged"]
         row["claim"] = bool(row["primary"] and p is not None and p < alpha)
     return list(rows)
-
-
-def _tukey(row: Mapping[str, Any], compared: int) -> float | None:
-    """p of a contrast among all pairs of so many conditions, by the studentized range."""
-    if row["t"] is None or row["df"] is None:
-        return None
-    return studentized_range_tail(abs(row["t"]) * math.sqrt(2), compared, row["df"])
 
 
 def dataset_content(

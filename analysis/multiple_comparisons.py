@@ -40,6 +40,8 @@ METHODS: dict[Method, str] = {
     "dunn": "Dunn's test on ranks of participants' means, Holm-adjusted",
     "paired_t": "paired t tests on participants' means, Holm-adjusted",
 }
+CORRECTIONS = {"none": "none", "tukey": "Tukey"}
+"""What pages call a declared correction of p-values, if it is not Holm's."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,39 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     factors = len(order) - np.arange(len(order))
     adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * factors), 1.0)
     return adjusted
+
+
+def judged(table: pd.DataFrame, correction: str) -> Floats:
+    """p of every row of :func:`analysis.differences.compare_conditions` by a declared correction.
+
+    Parameters
+    ----------
+    table : with ``condition``, ``method``, ``t``, ``df`` and ``p``; the rows of a method are one
+        family.
+    correction : ``holm`` (any unknown one, too), ``none``, or ``tukey``: contrasts among all pairs
+        of the conditions, by the studentized range.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"condition": ["b", "c"], "method": "logit", "t": [2.5, 2.1],
+    ...                      "df": 30.0, "p": [0.018, 0.044]})
+    >>> {name: judged(rows, name).round(3).tolist() for name in ("none", "holm", "tukey")}
+    {'none': [0.018, 0.044], 'holm': [0.036, 0.044], 'tukey': [0.046, 0.106]}
+    """
+    if correction == "none":
+        return table["p"].to_numpy(dtype=float)
+    if correction != "tukey":
+        families = table.groupby("method")["p"]
+        return np.asarray(families.transform(lambda p: holm(p.to_numpy())), dtype=float)
+    compared = table["condition"].nunique() + 1
+    return np.array(
+        [
+            studentized_range_tail(abs(t) * np.sqrt(2), compared, df)
+            if np.isfinite(t) and np.isfinite(df)
+            else np.nan
+            for t, df in table[["t", "df"]].to_numpy(dtype=float)
+        ]
+    )
 
 
 def _seen_from(table: pd.DataFrame, against: str) -> pd.DataFrame:

@@ -243,6 +243,7 @@ def describe(study: Study, asked: Asked) -> dict[str, object]:
         "title": study.title,
         "study_hash": study.hash if study.frozen else "",
         "reference": _reference(study),
+        "correction": study.config.analysis.correction,
         "observer": {name: observer[name] for name in assumed},
         **asdict(asked),
     }
@@ -276,6 +277,7 @@ def _run(
         seed=asked.seed + (1 if effect else 0),
         reference=reference,
         level=1 - asked.alpha,
+        correction=study.config.analysis.correction,
         track=track,
     )
 

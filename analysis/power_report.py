@@ -15,6 +15,7 @@ from matplotlib.ticker import PercentFormatter
 from analysis.contents import plain
 from analysis.figures import COLUMN_IN, DARK, LIGHT, Theme, render, start_axes
 from analysis.formatting import number
+from analysis.multiple_comparisons import CORRECTIONS
 from analysis.output import write_folder
 from analysis.report import Picture, render_page
 
@@ -31,12 +32,14 @@ def power_content(
     ----------
     about : the study and what was asked.
     """
+    name = CORRECTIONS.get(str(about["correction"]), "Holm")
+    told = "p-values uncorrected" if name == "none" else f"{name}'s correction, as declared"
     content = {
         "format_version": 1,
         "about": dict(about),
         "method": "each simulated study goes through the analysis that the report makes: logit "
-        "clustered by participant and item, Holm's correction; power is the share with a p below "
-        "alpha, its interval is Wilson's for the Monte-Carlo error alone",
+        f"clustered by participant and item, {told}; power is the share with a p below alpha, its "
+        "interval is Wilson's for the Monte-Carlo error alone",
         "needed": needed,
         "curve": table,
         "sequential": sequential,

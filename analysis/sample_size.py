@@ -33,6 +33,7 @@ from analysis.clustered_logit import NotEstimable
 from analysis.differences import compare_conditions
 from analysis.errors import AnalysisError
 from analysis.intervals import wilson
+from analysis.multiple_comparisons import judged
 from analysis.progress import Track, no_track
 
 Floats = NDArray[np.float64]
@@ -68,6 +69,7 @@ def replicate(
     seed: int,
     reference: str | None = None,
     level: float = 0.95,
+    correction: str = "holm",
     track: Track = no_track,
 ) -> Replications:
     """Simulate and analyse studies of several sizes.
@@ -76,6 +78,7 @@ def replicate(
     ----------
     simulator : gives the trials of a study; the column ``number`` counts people from 0.
     seed : the same seed gives the same studies.
+    correction : of the comparisons' p-values, as the study declares it.
     """
     counts = tuple(sorted(set(sizes)))
     if not counts or counts[0] < 2:
@@ -94,8 +97,8 @@ def replicate(
             except NotEstimable:
                 continue
             first = found.iloc[0]
-            smallest = found["p_holm"].min()
-            p[run, place] = smallest if np.isfinite(smallest) else 1.0
+            smallest = np.nanmin([*judged(found, correction), 1.0])
+            p[run, place] = smallest
             width[run, place] = first["difference_high"] - first["difference_low"]
             difference[run, place] = first["difference"]
     return Replications(counts, p, width, difference)

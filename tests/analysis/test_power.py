@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 from scipy.special import logit
 
 from analysis.cli import power
 from analysis.errors import AnalysisError
-from analysis.power import Asked, StudySimulator, study_power
+from analysis.power import Asked, StudySimulator, describe, study_power
+from analysis.power_report import power_content
 from experiments.observers import Psychometric
 from experiments.study import Study
 from experiments.truth import calibrated
@@ -81,6 +83,8 @@ def test_command(study: Study, tmp_path: Path) -> None:
     assert "log odds 1.20, 6 items a condition: power of 0.8" in result.output
     content = json.loads((out / "power.json").read_text())
     assert len(content["curve"]) == 4
+    assert (content["about"]["correction"], content["about"]["alpha"]) == ("holm", 0.05)
+    assert "Holm's correction, as declared" in content["method"]
     page = (out / "report.html").read_text()
     assert "<script" not in page
     assert f"{100 * content['curve'][0]['power']:.1f}\u00a0%" in page
@@ -113,3 +117,26 @@ def test_a_list_of_numbers_is_needed(study: Study, tmp_path: Path) -> None:
     result = run(study.root, "--effect", 1, "--out", tmp_path / "o", "--people", "many")
     assert result.exit_code == 2
     assert "no list of whole numbers" in result.output
+
+
+def test_power_follows_the_declared_level_and_correction(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the study declares reaches the simulations and the page."""
+    declared = study.config.analysis.model_copy(update={"correction": "tukey", "alpha": 0.01})
+    config = study.config.model_copy(update={"analysis": declared})
+    strict = Study(study.root, config, study.task)
+    about = describe(strict, Asked(effects=(1.0,)))
+    empty = pd.DataFrame()
+    told = power_content(about, empty, empty, empty)["method"]
+    assert "Tukey's correction, as declared" in told
+    told = power_content({**about, "correction": "none"}, empty, empty, empty)["method"]
+    assert "uncorrected" in told
+
+    def stop(opened: Study, asked: Asked, track: object) -> None:
+        raise AnalysisError(f"{opened.config.analysis.correction} at {asked.alpha:g}")
+
+    monkeypatch.setattr("analysis.power.open_study", lambda path: strict)
+    monkeypatch.setattr("analysis.power.study_power", stop)
+    result = run(study.root, "--effect", 1, "--out", tmp_path / "out")
+    assert str(result.exception) == "tukey at 0.01"

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from analysis.contents import comparison_rows
+from analysis.differences import compare_conditions
 from analysis.errors import AnalysisError
 from analysis.sample_size import (
     Replications,
@@ -113,3 +115,33 @@ def test_replicate_goes_through_the_analysis_of_the_report() -> None:
     assert found.difference[:, 1].mean() == pytest.approx(0.3, abs=0.06)
     with pytest.raises(AnalysisError, match="two people"):
         replicate(simulator, (1, 20), n_simulations=1, seed=0)
+
+
+def test_power_is_judged_as_the_report_judges() -> None:
+    """By the declared correction: with three conditions Tukey's asks for more than Holm's."""
+
+    def trials(n_people: int, rng: np.random.Generator) -> pd.DataFrame:
+        who, item = (index.ravel() for index in np.indices((n_people, 24)))
+        right = rng.random(len(who)) < np.array([0.55, 0.7, 0.7])[item % 3]
+        return pd.DataFrame(
+            {
+                "participant": who,
+                "number": who,
+                "condition": np.array(["a", "b", "c"])[item % 3],
+                "item": item,
+                "correct": right.astype(float),
+            }
+        )
+
+    smallest = {}
+    for correction in ("none", "holm", "tukey"):
+        found = replicate(trials, (12,), n_simulations=5, seed=3, correction=correction)
+        for run in range(5):
+            rng = np.random.default_rng([3, run])
+            compared = compare_conditions(trials(12, rng), cluster="participant", rng=rng)
+            rows = comparison_rows(compared, 0.05, correction)
+            judged = [row["p_judged"] for row in rows if row["primary"]]
+            assert found.p[run, 0] == pytest.approx(min(judged))
+        smallest[correction] = found.p[:, 0]
+    assert (smallest["none"] < smallest["tukey"]).all()
+    assert (smallest["holm"] < smallest["tukey"]).all()
