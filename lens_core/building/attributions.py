@@ -1,7 +1,8 @@
 """Attribution maps of a class on a few of its photographs, and how true each method's are.
 
-The photographs are those that concepts speak through: in turn, for the most important concept
-first, the one that it contributes most to and that is not taken yet.
+The photographs are the one that the model is surest of, with which a class is shown, and those that
+concepts speak through: in turn, for the most important concept first, the one that it contributes
+most to and that is not taken yet.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def attribute_class(
     LensError
         A method is unknown, or needs what the model does not have.
     """
-    rows = representative(main, settings.attributed_images)
+    rows = representative(main, images.probability[images.used], settings.attributed_images)
     pictures = to_float(images.views[images.used][rows])
     targets = ClassTargets(classifier, images.class_id)
     judged = ClassTargets(classifier, images.class_id, output="probability")
@@ -95,12 +96,15 @@ def attribute_class(
     return Attributed(tuple(rows), tuple(infos), arrays)
 
 
-def representative(main: Explained, at_most: int) -> list[int]:
-    """Rows of images that show the class through its concepts, the most important one's first."""
+def representative(main: Explained, probability: Tensor, at_most: int) -> list[int]:
+    """The surest image's row, then those of images that show the class through its concepts.
+
+    `probability` (n,) is the class's, of each image.
+    """
     n = len(main.contributions)
     order = torch.argsort(main.shares.concepts, descending=True, stable=True).tolist()
     best = main.contributions.argsort(dim=0, descending=True, stable=True)
-    taken: list[int] = []
+    taken = [int(probability.argmax())]
     while len(taken) < min(at_most, n):
         for concept in order:
             free = next(row for row in best[:, concept].tolist() if row not in taken)

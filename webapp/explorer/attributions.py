@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lens_core.atlas import AtlasClass, AttributionInfo
+from lens_core.atlas import AtlasClass, AttributionInfo, ClassInfo
 
 from .book import AtlasBook
-from .links import Links, attribution_path
+from .links import Links, attribution_path, image_path
 
 Floats = NDArray[np.float64]
 
@@ -44,6 +44,12 @@ class AttributionView:
     insertion: float
     mean_deletion: float
     mean_insertion: float
+
+
+def attributed_links(info: ClassInfo, dictionary: str, links: Links) -> tuple[tuple[int, str], ...]:
+    """Numbers of a class's images with maps, in order, and their pages."""
+    numbers = sorted(info.attributed)
+    return tuple((n, links.page(image_path(info.id, dictionary, n))) for n in numbers)
 
 
 def attribution_views(loaded: AtlasClass, number: int, links: Links) -> tuple[AttributionView, ...]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lens_core.atlas import AtlasClass, ClassEntry, ClassInfo, ConceptInfo
 
 from . import tables
+from .attributions import attributed_links
 from .book import AtlasBook, method_name, number, plain, synonyms, title, unit_word
 from .concept_views import concept_view, css_color
 from .figures import columns, densest, fill_box, fit_to_box, push_apart, umap_columns, written
@@ -94,12 +95,7 @@ def class_page(book: AtlasBook, class_id: int, links: Links, dictionary: str | N
         cover_link=None
         if contributions is None or loaded.images.empty
         else links.page(image_path(class_id, chosen.id, surest(loaded.images))),
-        attributed=()
-        if contributions is None
-        else tuple(
-            (number, links.page(image_path(class_id, chosen.id, number)))
-            for number in sorted(info.attributed)
-        ),
+        attributed=() if contributions is None else attributed_links(info, chosen.id, links),
         tabs=_tabs(book, class_id, links, chosen.id),
         concepts=views,
         points=points,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lens_core.atlas import AtlasClass, ClassInfo, ConceptInfo, DictionaryInfo
 
-from .attributions import AttributionView, attribution_views
+from .attributions import AttributionView, attributed_links, attribution_views
 from .book import AtlasBook, plain, title, unit_word
 from .concept_views import css_color
 from .links import (
@@ -74,7 +74,7 @@ class ImagePage:
     maps: str | None
     table: str
     attributions: tuple[AttributionView, ...]
-    n_attributed: int
+    attributed: tuple[tuple[int, str], ...]
     curves: str
     previous: str | None
     following: str | None
@@ -216,7 +216,7 @@ def image_page(
         maps=links.data(maps_path(class_id, chosen.id)) if has_maps else None,
         table=links.data(table_path(class_id, chosen.id, "contributions")),
         attributions=attribution_views(loaded, number, links),
-        n_attributed=len(info.attributed),
+        attributed=attributed_links(info, chosen.id, links),
         curves=links.data(attribution_table_path(class_id)),
         previous=beside(-1),
         following=beside(1),

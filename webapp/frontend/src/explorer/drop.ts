@@ -35,7 +35,7 @@ export function startDrop(): void {
       hint.textContent = "This is no picture that can be read: take JPEG, PNG or WebP.";
       return;
     }
-    hint.textContent = chosen.name;
+    hint.textContent = file.files?.length ? "" : chosen.name; // the field names what it holds
     frame = { ...WHOLE };
     framing.hidden = false;
     show();
