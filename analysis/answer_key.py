@@ -10,6 +10,7 @@ guessing (binomial test, one-sided, Bonferroni over items).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,33 @@ MOST_NAMED = 5
 ALPHA = 0.05
 
 
+@dataclass(frozen=True)
+class Told:
+    """How a task speaks of answers against its key."""
+
+    chose: str
+    why: str
+    answered: str
+    look: str
+
+
+KEY = Told(
+    chose="People were right",
+    why="Either the answer key is turned around or something in the pictures or in the task "
+    "misleads them: check that first.",
+    answered="answered wrong",
+    look="Look at the pictures and at the key.",
+)
+OPINION = Told(
+    chose="People gave the answer that is counted",
+    why="To them the other one fits better, which is a result as long as the two were not "
+    "exchanged: look at the pictures.",
+    answered="answered the other way",
+    look="The shares are those of the answer that is counted. In this task no answer is wrong: to "
+    "people the other one fits better there. Look at the pictures.",
+)
+
+
 def against_the_key(
     test: pd.DataFrame,
     accuracy: pd.DataFrame,
@@ -30,6 +58,7 @@ def against_the_key(
     cluster: str,
     item: str | None,
     labels: Mapping[str, str] | None = None,
+    opinion: bool = False,
 ) -> list[str]:
     """Warnings of conditions and items that people answer wrong more often than by guessing.
 
@@ -37,6 +66,7 @@ def against_the_key(
     ----------
     test : test trials with ``correct``, ``n_options`` and the item if known.
     accuracy : by condition, as :func:`analysis.accuracy.accuracy_by_condition` gives it.
+    opinion : no answer is wrong in this task, and the key only says which one is counted.
 
     Examples
     --------
@@ -46,6 +76,7 @@ def against_the_key(
     >>> against_the_key(rows, none, cluster="participant", item="item")[0][:53]
     '1 item was answered wrong more often than by guessing'
     """
+    told = OPINION if opinion else KEY
     found = []
     for _, row in accuracy.iterrows():
         high = row["high"] if np.isfinite(row["high"]) else row["wilson_high"]
@@ -53,10 +84,8 @@ def against_the_key(
             name = (labels or {}).get(str(row["condition"]), str(row["condition"]))
             where = f" of {name}" if len(accuracy) > 1 else ""
             found.append(
-                f"People were right in {percent(row['accuracy'])} of the trials{where}, reliably "
-                f"less often than by guessing ({percent(row['chance'], 0)}). Either the answer key "
-                "is turned around or something in the pictures or in the task misleads them: check "
-                "that first."
+                f"{told.chose} in {percent(row['accuracy'])} of the trials{where}, reliably less "
+                f"often than by guessing ({percent(row['chance'], 0)}). {told.why}"
             )
     items = _items(test, cluster, item)
     if len(items):
@@ -66,8 +95,8 @@ def against_the_key(
         )
         more = f" and {len(items) - MOST_NAMED} more" if len(items) > MOST_NAMED else ""
         found.append(
-            f"{count(len(items), 'item')} {'was' if len(items) == 1 else 'were'} answered wrong "
-            f"more often than by guessing: {listed}{more}. Look at the pictures and at the key."
+            f"{count(len(items), 'item')} {'was' if len(items) == 1 else 'were'} {told.answered} "
+            f"more often than by guessing: {listed}{more}. {told.look}"
         )
     return found
 

@@ -17,7 +17,7 @@ from analysis.crossed_glmm import MOST_TRIALS, compare_conditions_mixed
 from analysis.crossed_lmm import response_time_model
 from analysis.dataset import Dataset
 from analysis.effect_sizes import effect_sizes
-from analysis.exclusions import NO_CONDITION, Exclusions
+from analysis.exclusions import LEFT, NO_CONDITION, Exclusions
 from analysis.gee import compare_conditions_gee
 from analysis.multiple_comparisons import pairwise_comparisons
 from analysis.people import met_several, participant_means
@@ -26,7 +26,6 @@ from analysis.programmes.sessions import session_effects
 from analysis.signal_detection import side_bias
 
 PERSON = "participant"
-LEFT = "did not finish"
 MOST_POSITIONS = 9
 KINDS = {"hedges_g": "Hedges' g", "odds_ratio": "odds ratio", "risk_difference": "risk difference"}
 CONDITION = Shown("Condition", "condition", "label")

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from analysis.sandwich import (
+    Clustered,
     Codes,
     Correction,
     Floats,
@@ -45,22 +46,31 @@ class LogitFit:
     Attributes
     ----------
     names : k coefficient names.
-    coefficients, covariance : (k,) log odds and (k, k) their clustered covariance.
+    coefficients : (k,) log odds.
     clusters : names of the clusterings, ``participant`` alone or with ``item``.
     sizes : number of clusters of each.
     df : degrees of freedom of t statistics.
     n : number of answers.
-    widened : the difference of clusterings was no covariance, so V_participant + V_item stands in.
+    clustered : what the covariance was put together from.
     """
 
     names: tuple[str, ...]
     coefficients: Floats
-    covariance: Floats
     clusters: tuple[str, ...]
     sizes: tuple[int, ...]
     df: int
     n: int
-    widened: bool
+    clustered: Clustered
+
+    @property
+    def covariance(self) -> Floats:
+        """(k, k) clustered covariance of the coefficients."""
+        return self.clustered.covariance
+
+    @property
+    def widened(self) -> bool:
+        """Whether V_participant + V_item stands in for a difference that is no covariance."""
+        return self.clustered.widened
 
     @property
     def standard_errors(self) -> Floats:
@@ -73,6 +83,14 @@ class LogitFit:
         return Contrast.of(
             float(w @ self.coefficients), float(w @ self.covariance @ w), self.df, level
         )
+
+    def satterthwaite(self, weights: ArrayLike, level: float = 0.95) -> Contrast:
+        """The same with the variance and degrees of freedom of this contrast alone.
+
+        The rule for models of more than conditions: see :mod:`analysis.sandwich`.
+        """
+        w = np.asarray(weights, dtype=float)
+        return Contrast.of(float(w @ self.coefficients), *self.clustered.contrast(w), level)
 
     def wald(self, rows: ArrayLike) -> tuple[float, int, int, float]:
         """Joint test that all the weighted sums (q, k) are zero: F, q, df, p."""
@@ -166,7 +184,7 @@ def fit_clustered_logit(
     beta = maximum_likelihood(design, answers)
     p = special.expit(design @ beta)
     weighted = design * np.sqrt(p * (1 - p))[:, None]
-    covariance, widened = clustered_covariance(
+    clustered = clustered_covariance(
         np.linalg.inv(weighted.T @ weighted),
         design * (answers - p)[:, None],
         summed_outer(weighted),
@@ -177,12 +195,11 @@ def fit_clustered_logit(
     return LogitFit(
         names=tuple(names) if names is not None else tuple(f"x{i}" for i in range(k)),
         coefficients=beta,
-        covariance=covariance,
         clusters=tuple(groups),
         sizes=tuple(sizes.values()),
         df=min(sizes.values()) - k,
         n=n,
-        widened=widened,
+        clustered=clustered,
     )
 
 

@@ -143,6 +143,8 @@ def differences_content(
     if differences is None:
         return None
     plan = data.plan
+    tested = bool(differences.primary()["p"].notna().any())
+    warned = () if seen is None or not tested else seen.warnings
     return {
         "status": CONFIRMATORY if plan.confirmatory else EXPLORATORY,
         "method": METHODS[str(differences.table["method"].iloc[0])],
@@ -154,7 +156,7 @@ def differences_content(
         "overall": differences.overall,
         "everyone": None if everyone is None else everyone.primary(),
         "simulated": None if seen is None else seen.content(),
-        "warnings": [*differences.warnings, *(() if seen is None else seen.warnings)],
+        "warnings": [*differences.warnings, *warned],
     }
 
 

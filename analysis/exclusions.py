@@ -20,6 +20,7 @@ from analysis.plan import Criterion
 COMPLETE = "complete"
 NO_CONDITION = "no condition was drawn"
 NO_ANSWERS = "no answered test trial"
+LEFT = "did not finish"
 STATUS_WORDS = {
     "arrived": "left before consent",
     "consented": "left after consent",
@@ -87,7 +88,7 @@ def apply_exclusions(data: Dataset, criteria: tuple[Criterion, ...] | None = Non
     if status is not None:
         words = status.map(STATUS_WORDS).fillna("status " + status)
         exclude((status != COMPLETE).to_numpy() & (condition == "").to_numpy(), NO_CONDITION)
-        exclude((status != COMPLETE).to_numpy(), "did not finish: " + words)
+        exclude((status != COMPLETE).to_numpy(), f"{LEFT}: " + words)
     for rule in rules:
         failed, value = _evaluate(rule, data, notes)
         if value is not None:
@@ -182,7 +183,7 @@ def _compare_with_export(data: Dataset, decisions: pd.DataFrame, notes: list[str
     if "excluded" not in people or people["excluded"].isna().all():
         return
     exported = pd.to_numeric(people["excluded"], errors="coerce").fillna(0).to_numpy() == 1
-    finished = ~decisions["reason"].str.startswith(("did not finish", NO_CONDITION)).to_numpy()
+    finished = ~decisions["reason"].str.startswith((LEFT, NO_CONDITION)).to_numpy()
     ours = (decisions["reason"] != "").to_numpy()
     differ = int(((exported != ours) & finished).sum())
     if differ:
@@ -214,9 +215,9 @@ def _flow(decisions: pd.DataFrame, rules: tuple[Criterion, ...]) -> pd.DataFrame
         }
     )
     add("assigned", "were assigned to a condition", assigned)
-    left = assigned["reason"].str.startswith("did not finish")
+    left = assigned["reason"].str.startswith(LEFT)
     for words in sorted(set(assigned.loc[left, "reason"])):
-        add("left", words.removeprefix("did not finish: "), assigned[assigned["reason"] == words])
+        add("left", words.removeprefix(f"{LEFT}: "), assigned[assigned["reason"] == words])
     add("finished", "finished", assigned[~left])
     for rule in rules:
         add("excluded", rule.words(), assigned[assigned["reason"] == rule.words()])

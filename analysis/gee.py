@@ -29,6 +29,7 @@ from scipy import special
 from analysis.clustered_logit import SEPARATED, Contrast, NotEstimable
 from analysis.crossed import condition_design
 from analysis.differences import THESE_STIMULI
+from analysis.formatting import count
 from analysis.people import require_columns
 from analysis.sandwich import codes
 
@@ -173,7 +174,9 @@ def fit_gee(
     design, answers, who = design[order], answers[order], who[order]
     people, k = (int(who.max()) + 1 if len(who) else 0), design.shape[1]
     if people <= k:
-        raise NotEstimable(f"{people} people cannot carry {k} coefficients")
+        raise NotEstimable(
+            f"{count(people, 'person', 'people')} cannot carry {count(k, 'coefficient')}"
+        )
     if np.linalg.matrix_rank(design) < k:
         raise NotEstimable("two columns of the model say the same")
     reduced = people < FEW_PEOPLE if bias_reduced is None else bias_reduced

@@ -31,6 +31,7 @@ from analysis.clustered_logit import (
 )
 from analysis.differences import GENERAL, THESE_STIMULI
 from analysis.errors import AnalysisError
+from analysis.formatting import count
 from analysis.people import participant_means, require_columns
 from analysis.sandwich import Correction, clustered_covariance, codes, group_sums
 
@@ -128,11 +129,13 @@ def bradley_terry(
     who = codes(used[cluster].to_numpy())
     people, k = int(who.max()) + 1 if len(who) else 0, design.shape[2]
     if people <= k:
-        raise NotEstimable(f"{people} people cannot carry {k} coefficients")
+        raise NotEstimable(
+            f"{count(people, 'person', 'people')} cannot carry {count(k, 'coefficient')}"
+        )
     beta, information, scores, likelihood = _conditional_logit(design, outcome)
     bread = np.linalg.inv(information.sum(axis=0).reshape(k, k))
     items, notes = _items(used, item, k)
-    covariance, _ = clustered_covariance(
+    clustered = clustered_covariance(
         bread,
         scores,
         lambda groups, size: group_sums(information, groups, size).reshape(size, k, k),
@@ -140,15 +143,15 @@ def bradley_terry(
         items=items,
         correction=correction,
     )
-    df = (people if items is None else min(people, int(items.max()) + 1)) - k
     strengths = dict(zip(names, np.zeros(len(names)), strict=True))
     strengths |= dict(zip(others, beta, strict=False))
     played = pd.concat([used[first], used[second]]).value_counts()
     rows = []
     for name in names:
         place = others.index(name) if name != base else -1
-        variance = float(covariance[place, place]) if name != base else float("nan")
-        found = Contrast.of(float(strengths[name]), variance, df, level)
+        nothing = (float("nan"), float("nan"))
+        spread = clustered.contrast(np.eye(k)[place]) if name != base else nothing
+        found = Contrast.of(float(strengths[name]), *spread, level)
         rest = [strengths[other] for other in names if other != name]
         rows.append(
             {
@@ -158,7 +161,7 @@ def bradley_terry(
                 "high": found.high,
                 "se": found.se,
                 "t": found.t,
-                "df": df,
+                "df": found.df,
                 "p": found.p,
                 "share": float(special.expit(strengths[name] - np.array(rest)).mean()),
                 "n_choices": int(played[name]),
@@ -167,7 +170,7 @@ def bradley_terry(
     table = pd.DataFrame(rows).sort_values("strength", ascending=False, ignore_index=True)
     tie = None
     if ties:
-        log = Contrast.of(float(beta[-1]), float(covariance[-1, -1]), df, level)
+        log = Contrast.of(float(beta[-1]), *clustered.contrast(np.eye(k)[-1]), level)
         tie = {
             "nu": float(np.exp(log.estimate)),
             "low": float(np.exp(log.low)),
@@ -282,7 +285,7 @@ def friedman(
         )
     g, k = complete.shape
     if g < 2 or k < 2:
-        raise NotEstimable(f"Friedman's test needs two people who met two levels of {by!r}")
+        raise NotEstimable(f"fewer than two people met several levels of {by!r}")
     ranks = rankdata(complete.to_numpy(dtype=float), axis=1)
     sums = ranks.sum(axis=0)
     ties = sum(

@@ -4,10 +4,10 @@
 
 e^β is the odds ratio of a higher rating, the same at every step. Averages of ratings assume equal
 distances between steps; this model does not. The covariance is clustered by participant, or by
-participant and item (see :mod:`analysis.sandwich`), and t statistics have
-min(participants, items) − k degrees of freedom. As in a logit, k is one more than the effects: the
-thresholds after the first share the steps of one scale out and cost no clusters (with them counted,
-ten items gave intervals that held the truth in 99 % of simulated studies).
+participant and item, each effect with the variance and Satterthwaite's degrees of freedom of its
+own contrast (:mod:`analysis.sandwich`). min(participants, items) − k would count the thresholds,
+which cost a comparison within people and items nothing: with ten items its intervals held the truth
+in 99 % of simulated studies.
 
 Sources: McCullagh (1980), Journal of the Royal Statistical Society B 42; Venables and Ripley
 (2002), Modern Applied Statistics with S, section 7.3.
@@ -30,13 +30,15 @@ from analysis.clustered_logit import (
     Contrast,
     NotEstimable,
 )
+from analysis.formatting import count
 from analysis.people import require_columns
-from analysis.sandwich import Correction, Information, clustered_covariance, codes
+from analysis.sandwich import Clustered, Correction, Information, clustered_covariance, codes
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 TINY = 1e-12
 HALVINGS = 20
+PEOPLE, ITEMS = ("person", "people"), ("item", "items")
 
 
 @dataclass(frozen=True)
@@ -46,15 +48,19 @@ class OrdinalFit:
     levels: tuple[float, ...]
     thresholds: Floats
     coefficients: Floats
-    covariance: Floats
+    clustered: Clustered
     log_likelihood: float
-    df: int
+
+    @property
+    def covariance(self) -> Floats:
+        """(C − 1 + q, C − 1 + q) of θ, then β."""
+        return self.clustered.covariance
 
     def contrast(self, weights: ArrayLike, level: float = 0.95) -> Contrast:
         """A weighted sum of β."""
         w = np.concatenate([np.zeros(len(self.thresholds)), np.asarray(weights, dtype=float)])
         estimate = float(w[len(self.thresholds) :] @ self.coefficients)
-        return Contrast.of(estimate, float(w @ self.covariance @ w), self.df, level)
+        return Contrast.of(estimate, *self.clustered.contrast(w), level)
 
 
 @dataclass(frozen=True)
@@ -115,32 +121,31 @@ def fit_ordinal(
     steps, q = len(levels) - 1, design.shape[1]
     if steps < 1:
         raise NotEstimable("all ratings are the same")
-    groups = {"people": codes(participants)}
+    groups = {PEOPLE: codes(participants)}
     if items is not None:
-        groups["items"] = codes(items)
+        groups[ITEMS] = codes(items)
     sizes = {name: int(group.max()) + 1 for name, group in groups.items()}
     for name, size in sizes.items():
         if size <= q + 1:
-            raise NotEstimable(f"{size} {name} cannot carry {q + 1} coefficients")
+            raise NotEstimable(f"{count(size, *name)} cannot carry {q + 1} coefficients")
     natural, likelihood = _maximum(design, place, steps)
     _, scores = _scores(natural, design, place, steps)
     information = _information(natural, design, steps)
     all_answers = np.zeros(len(place), dtype=np.int64)
-    covariance, _ = clustered_covariance(
+    clustered = clustered_covariance(
         np.linalg.inv(information(all_answers, 1)[0]),
         scores,
         information,
-        participants=groups["people"],
-        items=groups.get("items"),
+        participants=groups[PEOPLE],
+        items=groups.get(ITEMS),
         correction=correction,
     )
     return OrdinalFit(
         tuple(float(value) for value in levels),
         natural[:steps],
         natural[steps:],
-        covariance,
+        clustered,
         likelihood,
-        min(sizes.values()) - (q + 1),
     )
 
 

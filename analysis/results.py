@@ -14,6 +14,7 @@ import pandas as pd
 
 from analysis.accuracy import BOOTSTRAP_RESAMPLES, Accuracy, accuracy_by_condition
 from analysis.answer_key import against_the_key
+from analysis.attention import attention
 from analysis.beside import beside
 from analysis.cleaning import answered
 from analysis.clustered_logit import NotEstimable
@@ -201,7 +202,14 @@ def analyze_dataset(data: Dataset, *, seed: int = 0, track: Track = no_track) ->
     misled = []
     if accuracy is not None:
         labels = {name: plan.label(name) for name in order}
-        misled = against_the_key(test, accuracy.table, cluster=PERSON, item=item, labels=labels)
+        misled = against_the_key(
+            test,
+            accuracy.table,
+            cluster=PERSON,
+            item=item,
+            labels=labels,
+            opinion=recognised is not None and bool(recognised.known.right),
+        )
     results = {
         "format_version": FORMAT_VERSION,
         "dataset": dataset_content(data, n_answers, unanswered, scored=not unscored),
@@ -211,8 +219,12 @@ def analyze_dataset(data: Dataset, *, seed: int = 0, track: Track = no_track) ->
             "alpha": plan.alpha,
             "n_resamples": BOOTSTRAP_RESAMPLES,
         },
+        "attention": attention(
+            data, exclusions, recognised, n_answers=n_answers, unanswered=unanswered
+        ),
         "plan": plan_content(data),
-        "design": design_content(given if unscored else test, order, item, data),
+        "design": design_content(given if unscored else test, order, item, data)
+        | {"right_means": "" if recognised is None else recognised.known.right},
         "exclusions": exclusions_content(exclusions),
         "accuracy": accuracy_content(
             accuracy,
@@ -267,7 +279,7 @@ def _compare(
 ) -> tuple[Differences | None, str]:
     """The comparison, or why there is none."""
     if test.empty:
-        return None, "There are no answers that are right or wrong, so accuracies are not compared."
+        return None, "No answer that counts is right or wrong, so accuracies are not compared."
     try:
         return (
             compare_conditions(

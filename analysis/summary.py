@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.formatting import MISSING, between, count, degrees, number, p_value, percent, points
+from analysis.formatting import between, count, degrees, number, p_value, percent, points
 
 
 def summary_lines(results: Mapping[str, Any]) -> list[str]:
@@ -15,6 +15,7 @@ def summary_lines(results: Mapping[str, Any]) -> list[str]:
         f"{count(excluded['n_analysed'], 'person', 'people')} analysed of "
         f"{excluded['n_arrived']} who arrived, {count(results['dataset']['n_answers'], 'answer')}"
     ]
+    lines += [f"warning: {text}" for text in results["attention"]]
     labels = {entry["name"]: entry["label"] for entry in results["design"]["conditions"]}
     for row in (results["accuracy"] or {}).get("conditions", ()):
         people = count(row["n_participants"], "person", "people")
@@ -30,7 +31,13 @@ def summary_lines(results: Mapping[str, Any]) -> list[str]:
     for row in differences["comparisons"]:
         if not row["primary"]:
             continue
-        t = f"t({degrees(row['df'])}) = {number(row['t'])}" if row["t"] is not None else MISSING
+        if row["difference_low"] is None:
+            lines.append(
+                f"{labels[row['condition']]} − {labels[row['reference']]}: "
+                f"{points(row['difference'])} points, no interval and no test"
+            )
+            continue
+        t = f"t({degrees(row['df'])}) = {number(row['t'])}"
         lines.append(
             f"{labels[row['condition']]} − {labels[row['reference']]}: {points(row['difference'])} "
             f"points {between(row['difference_low'], row['difference_high'], points)}, odds ratio "

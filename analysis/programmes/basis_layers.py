@@ -273,7 +273,7 @@ def _coefficients(coded: _Coded, cluster: str, item: str, level: float) -> pd.Da
     )
     rows = []
     for place, name in enumerate(fit.names):
-        one = fit.contrast(np.eye(len(fit.names))[place], level)
+        one = fit.satterthwaite(np.eye(len(fit.names))[place], level)
         rows.append(
             {
                 "effect": name,

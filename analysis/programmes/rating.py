@@ -228,7 +228,7 @@ def _odds(table: pd.DataFrame) -> Section:
         "Which methods are rated higher?",
         table,
         "proportional-odds logit, covariance clustered by participant and item (CR2), t with "
-        "min(participants, items) − k degrees of freedom",
+        "Satterthwaite's degrees of freedom",
         (
             QUESTION,
             METHOD,

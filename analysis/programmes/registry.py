@@ -45,6 +45,8 @@ class Known:
     shown_by : says from the trials of a study of another paradigm whether they belong to it too,
         and by what; empty if not.
     scored : whether its answers are right or wrong.
+    answers : columns without which there are none.
+    right : what "right" stands for in a task where no answer is wrong; else empty.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Known:
     paradigms: tuple[str, ...]
     shown_by: Callable[[pd.DataFrame], str] = lambda trials: ""
     scored: bool = True
+    answers: tuple[str, ...] = ("correct",)
+    right: str = ""
 
     def load(self) -> Analyse:
         """The function."""
@@ -107,7 +111,12 @@ PROGRAMMES: tuple[Known, ...] = (
         ("intruder", "concept_intruder"),
         _holds("intruder_id", "intruders"),
     ),
-    Known("binary_choice", "craft:binary_choice", ("binary_choice", "craft_choice")),
+    Known(
+        "binary_choice",
+        "craft:binary_choice",
+        ("binary_choice", "craft_choice"),
+        right="that the sub-concept was chosen, not its parent",
+    ),
     Known("basis_layers", "basis_layers:basis_by_layer", ("basis_layers",), _bases),
     Known(
         "visualizations",
@@ -121,6 +130,7 @@ PROGRAMMES: tuple[Known, ...] = (
         ("plausibility", "preference"),
         _pairs,
         scored=False,
+        answers=("first", "second", "response"),
     ),
     Known(
         "drawings",
@@ -140,6 +150,7 @@ PROGRAMMES: tuple[Known, ...] = (
         ("naming", "concept_naming"),
         _holds("word", "words of a vocabulary"),
         scored=False,
+        answers=("response",),
     ),
     Known(
         "rating",
@@ -147,6 +158,7 @@ PROGRAMMES: tuple[Known, ...] = (
         ("rating", "ratings"),
         _holds("rating", "ratings"),
         scored=False,
+        answers=("rating",),
     ),
     Known(
         "click_maps",
@@ -154,6 +166,7 @@ PROGRAMMES: tuple[Known, ...] = (
         ("click_maps", "clickme", "clicks"),
         _holds("clicks", "clicked places"),
         scored=False,
+        answers=("clicks",),
     ),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -61,3 +62,16 @@ def test_guessing_is_seldom_taken_for_a_bad_key() -> None:
         told += bool(warnings(trials.assign(correct=rng.integers(0, 2, len(trials)))))
     # Two conditions at one half of .05 each, and .05 for all items together.
     assert told <= 40 * 0.1 + 3 * np.sqrt(40 * 0.1 * 0.9)
+
+
+def test_where_nothing_is_wrong_nobody_is_called_wrong() -> None:
+    trials = simulated_trials(1, people=120, items=5).drop(columns="condition")
+    one = trials["item"].isin(["i3", "i4"])
+    trials.loc[one, "correct"] = 0
+    data = replace(from_frames(trials), paradigm="binary_choice")
+    results = json.loads(json.dumps(analyze_dataset(data).results))
+    page = words(render_report(results, {}))
+    assert "“Right” says that the sub-concept was chosen, not its parent." in page
+    (found,) = results["accuracy"]["warnings"]
+    assert "2 items were answered the other way more often than by guessing: i" in found
+    assert "no answer is wrong" in found

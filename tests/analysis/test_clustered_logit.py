@@ -117,6 +117,76 @@ def test_degrees_of_freedom_and_test(trials: pd.DataFrame) -> None:
     assert p == pytest.approx(effect.p)
 
 
+def test_degrees_of_one_clustering_are_those_of_its_quadratic_form(trials: pd.DataFrame) -> None:
+    """Bell and McCaffrey, answer by answer: the form's eigenvalues in independent answers."""
+    used = trials[trials["participant"].isin(trials["participant"].unique()[::3])]
+    depth = used["item"].str[1:].astype(float) % 5
+    x = np.column_stack([design(used), depth])
+    fit = fit_clustered_logit(x, used["correct"], participants=used["participant"])
+    (part,) = fit.clustered.parts
+    p = special.expit(x @ fit.coefficients)
+    z = x * np.sqrt(p * (1 - p))[:, None]
+    rest = np.eye(len(z)) - z @ part.bread @ z.T
+    people = pd.factorize(used["participant"])[0]
+    for weights in np.eye(3):
+        each = np.stack(
+            [
+                (weights @ part.adjusted[g]) @ z[people == g].T @ rest[people == g]
+                for g in range(part.adjusted.shape[0])
+            ]
+        )
+        values = np.linalg.eigvalsh(each @ each.T)
+        assert part.degrees(weights) == pytest.approx(values.sum() ** 2 / (values**2).sum())
+        # Without bias where answers are independent, which is what CR2 is made for.
+        assert values.sum() == pytest.approx(weights @ part.bread @ weights)
+        effect = fit.satterthwaite(weights)
+        assert effect.df == part.degrees(weights)
+        assert effect.se**2 == pytest.approx(weights @ fit.covariance @ weights)
+
+
+def test_degrees_of_balanced_groups_are_known() -> None:
+    """A share of G groups has G − 1, a difference of two sets of them G − 2."""
+    frame = pd.DataFrame(itertools.product(range(20), range(9)), columns=["person", "again"])
+    y = (np.random.default_rng(5).random(len(frame)) < 0.6).astype(float)
+    one = fit_clustered_logit(np.ones((len(y), 1)), y, participants=frame["person"])
+    assert one.satterthwaite([1.0]).df == pytest.approx(19)
+    x = np.column_stack([np.ones(len(y)), frame["person"] < 10]).astype(float)
+    balanced = np.tile([0.0, 1.0, 1.0], len(y) // 3)
+    two = fit_clustered_logit(x, balanced, participants=frame["person"])
+    assert two.satterthwaite([0.0, 1.0]).df == pytest.approx(18)
+
+
+def test_a_contrast_has_the_largest_of_three_variances(trials: pd.DataFrame) -> None:
+    x, y = design(trials), trials["correct"]
+    fit = fit_clustered_logit(x, y, participants=trials["participant"], items=trials["item"])
+    people, items = fit.clustered.parts
+    assert fit.clustered.both is not None
+    both, n_both = fit.clustered.both
+    assert n_both == len(trials[["participant", "item"]].drop_duplicates())
+    w = np.array([0.0, 1.0])
+    alone = [float(w @ part.covariance @ w) for part in (people, items)]
+    total = sum(alone) - float(w @ both @ w)
+    assert total > max(alone)
+    found = fit.satterthwaite(w)
+    assert found.se**2 == pytest.approx(total)
+    spread = sum(v**2 / part.degrees(w) for v, part in zip(alone, (people, items), strict=True))
+    assert found.df == pytest.approx(total**2 / (spread + float(w @ both @ w) ** 2 / n_both))
+
+
+def test_where_people_do_not_differ_in_a_contrast_nothing_is_taken_off() -> None:
+    """Everybody meets all depths, so that only items differ in what depth does."""
+    frame = pd.DataFrame(itertools.product(range(30), range(10)), columns=["person", "item"])
+    x = np.column_stack([np.ones(len(frame)), frame["item"] - 4.5])
+    rng = np.random.default_rng(1)
+    y = (rng.random(len(frame)) < np.where(frame["person"] % 2 == 0, 0.9, 0.2)).astype(float)
+    fit = fit_clustered_logit(x, y, participants=frame["person"], items=frame["item"])
+    w = np.array([0.0, 1.0])
+    alone = [(float(w @ part.covariance @ w), part.degrees(w)) for part in fit.clustered.parts]
+    assert fit.clustered.both is not None
+    assert float(w @ fit.clustered.both[0] @ w) > min(alone)[0]
+    assert fit.clustered.contrast(w) == pytest.approx(max(alone))
+
+
 def test_labels_do_not_matter(trials: pd.DataFrame) -> None:
     x, y = design(trials), trials["correct"]
     first = fit_clustered_logit(x, y, participants=trials["participant"], items=trials["item"])
