@@ -15,8 +15,16 @@ from lens_core.atlas import Atlas
 from tests.browser.explorers import serving_atlases
 from tests.browser.live import LiveServer, make_study
 from tests.support.atlases import make_atlas
+from tests.support.templates import compiled_once
 
 BUNDLE = Path(__file__).parents[2] / "webapp" / "static" / "dist" / "participant.js"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def templates() -> Iterator[None]:
+    """Every test makes a server; what their pages are compiled to is the same."""
+    with compiled_once():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -282,6 +282,8 @@ def cluster() -> Iterator[None]:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         patch.setenv("RAY_AUTH_MODE", "disabled")
+        # Beside busy tests, workers as nice as Ray makes them hardly get any processor.
+        patch.setenv("RAY_worker_niceness", "0")
         ray.init(
             num_cpus=2 * torch.get_num_threads(),
             num_gpus=0,

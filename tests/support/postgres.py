@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL server on a free port of this machine."""
+"""A throw-away PostgreSQL server on a free port of this machine, and databases on it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy import create_engine, make_url, text
+
 
 def postgres_programs() -> Path | None:
     """Where ``initdb`` and ``pg_ctl`` are, if PostgreSQL is installed."""
@@ -20,6 +22,20 @@ def postgres_programs() -> Path | None:
         return Path(found).parent
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     return versions[0] if versions else None
+
+
+@contextmanager
+def postgres_database(server: str, template: str | None = None) -> Iterator[str]:
+    """SQLAlchemy URL of a database that is gone afterwards: empty, or a copy of another one."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    like = f" TEMPLATE {make_url(template).database}" if template else ""
+    admin = create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}{like}"))
+    yield f"{server}/{name}"
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from sqlalchemy.orm import Session
 
 from experiments.study import Study
 from lens_core.atlas import Atlas
+from tests.support.postgres import postgres_database
 from tests.support.studies import make_study
+from tests.support.templates import compiled_once
 from tests.webapp.person import Person
 from webapp import create_app
 from webapp.config import ServerConfig
@@ -49,6 +52,13 @@ def study(synthetic_atlas: Atlas, tmp_path_factory: pytest.TempPathFactory) -> S
     return make_study(folder, synthetic_atlas, name="strong-weak", design=DESIGN)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def templates() -> Iterator[None]:
+    """Every test makes an application; what their pages are compiled to is the same."""
+    with compiled_once():
+        yield
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Modules that say ``BOTH_DATABASES = True`` run on SQLite and on PostgreSQL."""
     if "config" in metafunc.fixturenames and getattr(metafunc.module, "BOTH_DATABASES", False):
@@ -71,12 +81,42 @@ def config(request: pytest.FixtureRequest, tmp_path: Path) -> ServerConfig:
     return ServerConfig(directory=tmp_path / "server", database_url=url)
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database with all tables and nothing in them, for copies."""
+    file = tmp_path_factory.mktemp("migrated") / "lens.db"
+    _migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_url(postgres_server: str) -> Iterator[str]:
+    """The same on PostgreSQL."""
+    with postgres_database(postgres_server) as url:
+        _migrate(url)
+        yield url
+
+
+def _migrate(url: str) -> None:
+    database = Database(url)
+    migrate(database)
+    database.dispose()
+
+
 @pytest.fixture
-def database(config: ServerConfig) -> Iterator[Database]:
+def postgres_url(postgres_server: str, migrated_url: str) -> Iterator[str]:
+    """A migrated database of its own on PostgreSQL."""
+    with postgres_database(postgres_server, migrated_url) as url:
+        yield url
+
+
+@pytest.fixture
+def database(config: ServerConfig, migrated_file: Path) -> Iterator[Database]:
     """A migrated database."""
     config.directory.mkdir()
+    if not config.database_url:
+        shutil.copy(migrated_file, config.directory)
     database = Database(config.url)
-    migrate(database)
     yield database
     database.dispose()
 

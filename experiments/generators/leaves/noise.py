@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -36,18 +38,33 @@ def white(rng: Rng) -> Field:
     return rng.standard_normal((SIZE_PX, SIZE_PX), dtype=np.float32)
 
 
+@cache
+def pixel_grid() -> tuple[Field, Field]:
+    """Row and column of each pixel, read-only."""
+    rows, columns = np.mgrid[0:SIZE_PX, 0:SIZE_PX].astype(np.float32)
+    rows.setflags(write=False)
+    columns.setflags(write=False)
+    return rows, columns
+
+
 def turned_grid(angle_deg: float) -> tuple[Field, Field]:
     """Pixel coordinates (along, across) turned by an angle around the centre."""
-    y, x = np.mgrid[0:SIZE_PX, 0:SIZE_PX].astype(np.float32) - SIZE_PX / 2
+    rows, columns = pixel_grid()
+    y, x = rows - SIZE_PX / 2, columns - SIZE_PX / 2
     c, s = np.float32(np.cos(np.radians(angle_deg))), np.float32(np.sin(np.radians(angle_deg)))
     return x * c + y * s, y * c - x * s
 
 
 def ramp(x: Field, low: float, high: float) -> Field:
     """Smooth step from 0 at `low` to 1 at `high`."""
-    t = np.clip((x - np.float32(low)) / np.float32(high - low), 0, 1)
-    out: Field = t * t * (3 - 2 * t)
-    return out
+    t: Field = x - np.float32(low)
+    t /= np.float32(high - low)
+    np.maximum(t, 0, out=t)
+    np.minimum(t, 1, out=t)
+    bend = 3 - 2 * t
+    t *= t
+    t *= bend
+    return t
 
 
 def plain(colour: tuple[float, float, float]) -> Field:
@@ -69,8 +86,20 @@ def mix(a: Field, b: Field | tuple[float, float, float], weight: Field) -> Field
 def relief(height: Field, azimuth_deg: float) -> Field:
     """Lambert-like shading of a height field: about 0 where flat, positive towards the light."""
     a = np.radians(azimuth_deg)
-    down = np.gradient(height, axis=0)
-    right = np.gradient(height, axis=1)
+    down = _slope(height)
+    right = _slope(height.T).T
     # Image rows run down: light from azimuth a comes from (cos a, -sin a) in (right, down).
-    out: Field = (-right * np.float32(np.cos(a)) + down * np.float32(np.sin(a))).astype(np.float32)
+    down *= np.float32(np.sin(a))
+    right *= np.float32(np.cos(a))
+    out: Field = np.subtract(down, right, dtype=np.float32)
+    return out
+
+
+def _slope(height: Field) -> Field:
+    """Central differences along the first axis, one-sided at both ends."""
+    out = np.empty_like(height)
+    np.subtract(height[2:], height[:-2], out=out[1:-1])
+    out[1:-1] /= 2
+    np.subtract(height[1], height[0], out=out[0])
+    np.subtract(height[-1], height[-2], out=out[-1])
     return out

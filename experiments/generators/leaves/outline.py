@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -38,8 +39,9 @@ class Outline:
         return float(self.right[-1, 1])
 
 
+@lru_cache(maxsize=32)
 def bare_outline(shape: Shape) -> Outline:
-    """The blade's shape with an entire margin and an unworked apex."""
+    """The blade's shape with an entire margin and an unworked apex; its arrays are read-only."""
     right = _HALVES[shape.kind](shape)
     left = right * np.array([-1.0, 1.0])
     if shape.oblique:
@@ -47,7 +49,10 @@ def bare_outline(shape: Shape) -> Outline:
         left = left.copy()
         left[:, 1] += shape.oblique * np.clip(1 - left[:, 1], 0, 1) ** 2
         left = np.concatenate([[[0.0, 0.0]], left])
-    return Outline(_resample(right), _resample(left))
+    out = Outline(_resample(right), _resample(left))
+    for half in (out.right, out.left):
+        half.setflags(write=False)
+    return out
 
 
 def full_outline(shape: Shape, margin: Margin, apex: Apex) -> Outline:

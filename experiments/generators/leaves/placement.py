@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -33,13 +34,20 @@ class Placement:
 
     def to_leaf(self) -> tuple[Field, Field]:
         """Leaf coordinates x, y of every pixel's centre, each (256, 256)."""
-        rows, columns = np.mgrid[0:SIZE_PX, 0:SIZE_PX]
-        px = np.stack([columns.ravel() + 0.5, rows.ravel() + 0.5], axis=1) - self.shift
-        back = px @ np.linalg.inv(self.matrix).T
+        back = (_centres() - self.shift) @ np.linalg.inv(self.matrix).T
         y = back[:, 1]
         x = back[:, 0] / self.squash - self.bend * y * np.abs(y)
         shape = (SIZE_PX, SIZE_PX)
         return x.reshape(shape).astype(np.float32), y.reshape(shape).astype(np.float32)
+
+
+@cache
+def _centres() -> Array:
+    """Centres (x, y) of all pixels, (256 · 256, 2), read-only."""
+    rows, columns = np.mgrid[0:SIZE_PX, 0:SIZE_PX]
+    out: Array = np.stack([columns.ravel() + 0.5, rows.ravel() + 0.5], axis=1)
+    out.setflags(write=False)
+    return out
 
 
 def place(pose: Pose, shape: Shape) -> Placement:

@@ -16,6 +16,7 @@ OVERSAMPLING = 4
 
 def coverage(polygons: Iterable[Array]) -> Field:
     """Share of each pixel (256, 256) that a union of polygons (pixel coordinates) covers."""
+    out = np.zeros((SIZE_PX, SIZE_PX), np.float32)
     side = SIZE_PX * OVERSAMPLING
     canvas = Image.new("L", (side, side))
     draw = ImageDraw.Draw(canvas)
@@ -24,15 +25,31 @@ def coverage(polygons: Iterable[Array]) -> Field:
             # Pillow's pixel centres lie at whole numbers.
             corners = np.asarray(polygon) * OVERSAMPLING - 0.5
             draw.polygon(corners.ravel().tolist(), fill=255)
-    return np.asarray(canvas.reduce(OVERSAMPLING), dtype=np.float32) / np.float32(255)
+    touched = canvas.getbbox()
+    if touched is not None:
+        left, top = (edge // OVERSAMPLING for edge in touched[:2])
+        right, bottom = (-(-edge // OVERSAMPLING) for edge in touched[2:])
+        k = OVERSAMPLING
+        box = (left * k, top * k, right * k, bottom * k)
+        small = np.asarray(canvas.reduce(OVERSAMPLING, box), dtype=np.float32)
+        out[top:bottom, left:right] = small / np.float32(255)
+    return out
 
 
 def ribbon(points: Array, widths: Array) -> Array:
     """Polygon of a curve with the given full widths, both in pixels."""
-    tangent = np.gradient(points, axis=0)
-    tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-9
-    side = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1) * (widths[:, None] / 2)
-    out: Array = np.concatenate([points + side, (points - side)[::-1]])
+    n = len(points)
+    tangent = np.empty_like(points)
+    tangent[0], tangent[-1] = points[1] - points[0], points[-1] - points[-2]
+    tangent[1:-1] = (points[2:] - points[:-2]) / 2
+    dx, dy = tangent[:, 0], tangent[:, 1]
+    length = np.sqrt(dx * dx + dy * dy) + 1e-9
+    half = widths / 2
+    side = np.empty_like(points)
+    side[:, 0], side[:, 1] = -(dy / length) * half, dx / length * half
+    out = np.empty((2 * n, 2))
+    out[:n] = points + side
+    out[n:] = (points - side)[::-1]
     return out
 
 

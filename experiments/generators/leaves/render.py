@@ -293,8 +293,15 @@ def _masks(
     rest = open_ * (1 - blade.visible) * (1 - blade.petiole)
     shares["pebble"] = stone * rest
     shares["background"] = (1 - stone) * rest
-    winner = np.argmax(np.stack(list(shares.values())), axis=0)
-    masks: dict[str, Mask] = {name: winner == k for k, name in enumerate(shares)}
+    masks: dict[str, Mask] = {}
+    most = np.full((SIZE_PX, SIZE_PX), -1, np.float32)
+    for name, share in shares.items():
+        # Of equal shares the first one counts.
+        won = share > most
+        np.maximum(most, share, out=most)
+        for mask in masks.values():
+            mask &= ~won
+        masks[name] = won
     on_blade = masks["blade"]
     masks["margin"] = on_blade & _rim(blade.whole >= 0.5)
     masks["primary_veins"] = on_blade & (blade.primary >= _VEIN_SHARE)

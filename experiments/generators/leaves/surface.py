@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from experiments.generators.leaves.noise import Field, Rng, octaves, ramp, smooth
-from experiments.generators.leaves.spec import Pose, Texture, Venation
+from experiments.generators.leaves.spec import SIZE_PX, Pose, Texture, Venation
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,16 @@ def _spots(texture: Texture, ground: Ground, wander: Field, rng: Rng) -> Field:
     radius = rng.uniform(0.6, 1.15, (64, 64)).astype(np.float32)
     u, v = ground.x / cell + 32, ground.y / cell + 32
     column, row = np.floor(u).astype(int), np.floor(v).astype(int)
+    places = np.arange(64)
+    at_u = (jitter[..., 0] + places.astype(float)).ravel()
+    at_v = (jitter[..., 1] + places[:, None].astype(float)).ravel()
     best = np.full(u.shape, -9.0, np.float32)
     for dv in (-1, 0, 1):
+        line = np.clip(row + dv, 0, 63) * 64
         for du in (-1, 0, 1):
-            i, j = np.clip(row + dv, 0, 63), np.clip(column + du, 0, 63)
-            away = np.hypot(u - j - jitter[i, j, 0], v - i - jitter[i, j, 1])
-            np.maximum(best, -away / radius[i, j], out=best)
+            cells = line + np.clip(column + du, 0, 63)
+            away = np.hypot(u - at_u.take(cells), v - at_v.take(cells))
+            np.maximum(best, -away / radius.take(cells), out=best)
     return best
 
 
@@ -110,10 +114,10 @@ def vein_height(primary: Field, secondary: Field) -> Field:
 
 def net(venation: Venation, rng: Rng) -> Field:
     """Finest veins as weight 0 … 1: a net for pinnate and palmate leaves, nothing for the rest."""
+    if venation.kind not in ("pinnate", "palmate"):
+        return np.zeros((SIZE_PX, SIZE_PX), np.float32)
     lines = 1 - ramp(np.abs(smooth(rng, 8.5)), 0.0, 0.28)
-    lines = np.maximum(lines, 1 - ramp(np.abs(smooth(rng, 5.5)), 0.0, 0.25))
-    weight = 1.0 if venation.kind in ("pinnate", "palmate") else 0.0
-    out: Field = lines * np.float32(weight)
+    out: Field = np.maximum(lines, 1 - ramp(np.abs(smooth(rng, 5.5)), 0.0, 0.25))
     return out
 
 

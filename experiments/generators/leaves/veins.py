@@ -7,6 +7,7 @@ veins where they were; the blade clips what goes beyond.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -43,11 +44,10 @@ class _Field:
         self.top = float(polygon[:, 1].max())
 
     def inside(self, points: Array) -> Inside:
-        cell = ((points - self._origin) * _CELLS).astype(int)
+        column, row = ((points - self._origin) * _CELLS).astype(int).T
         height, width = self._grid.shape
-        ok = (cell[:, 0] >= 0) & (cell[:, 1] >= 0) & (cell[:, 0] < width) & (cell[:, 1] < height)
-        cell = np.where(ok[:, None], cell, 0)
-        found: Inside = ok & self._grid[cell[:, 1], cell[:, 0]]
+        ok = (column >= 0) & (row >= 0) & (column < width) & (row < height)
+        found: Inside = ok & self._grid[row * ok, column * ok]
         return found
 
     def half_width(self, y: Array) -> Array:
@@ -72,10 +72,23 @@ def veins(shape: Shape, venation: Venation) -> list[Vein]:
 
 def _arc(start: Array, angle: float, turn: float, length: float, n: int = 26) -> Array:
     """Curve from `start`, heading `angle` rad right of the axis and turning by `turn`."""
-    u = np.linspace(0, 1, n)
-    heading = angle + turn * u**1.5
-    step = np.stack([np.sin(heading), np.cos(heading)], axis=1) * (length / (n - 1))
-    out: Array = start + np.concatenate([np.zeros((1, 2)), np.cumsum(step[:-1], axis=0)])
+    heading = angle + turn * _bending(n)
+    step = np.empty((n - 1, 2))
+    np.sin(heading, out=step[:, 0])
+    np.cos(heading, out=step[:, 1])
+    step *= length / (n - 1)
+    out = np.empty((n, 2))
+    out[0] = start
+    np.cumsum(step, axis=0, out=out[1:])
+    out[1:] += start
+    return out
+
+
+@cache
+def _bending(n: int) -> Array:
+    """How much of its turn an arc has made at each but the last of its points, read-only."""
+    out: Array = np.linspace(0, 1, n)[:-1] ** 1.5
+    out.setflags(write=False)
     return out
 
 
