@@ -86,8 +86,12 @@ PARTICIPANTS: tuple[Column, ...] = (
     Column("started_at", "time", "When the first trial was shown."),
     Column("finished_at", "time", "When the last trial was answered."),
     Column("checks_failed", "json", "Names of the checks that the participant did not pass."),
-    Column("excluded", "integer", "1 if the study's criteria exclude the participant, else 0."),
-    Column("exclusion_reason", "string", "First criterion that excludes the participant."),
+    Column("excluded", "integer", "1 if the study's criteria or a researcher exclude the person."),
+    Column(
+        "exclusion_reason",
+        "string",
+        "A researcher's reason, or else the first criterion that excludes.",
+    ),
 )
 
 EVENTS: tuple[Column, ...] = (

@@ -31,7 +31,7 @@ def create_app(config: ServerConfig, database: Database | None = None) -> Flask:
     database : an open database, by default that of the settings.
     """
     app = Flask("webapp")
-    database = database or Database(config.url)
+    database = database or Database(config.url, threads=config.threads)
     key = config.secret_key()
     app.secret_key = key
     app.permanent_session_lifetime = timedelta(days=30)

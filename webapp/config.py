@@ -33,6 +33,7 @@ class ServerConfig(BaseModel):
     body_kib, form_kib : limits on what a request may send.
     lease_minutes : how long a started participant keeps a place in a cell without an answer.
     quiz_attempts : how often the quiz may be tried where the study does not say.
+    threads : requests that a process answers at once; each may need two database connections.
     login_attempts, login_window_minutes : failed log-ins allowed per name and per address.
     console_hours : how long a log-in lasts.
     arrivals, arrivals_window_minutes : new participants allowed per address; a laboratory's room
@@ -52,6 +53,7 @@ class ServerConfig(BaseModel):
     form_kib: Annotated[int, Field(gt=0)] = 64
     lease_minutes: Annotated[float, Field(gt=0)] = 120.0
     quiz_attempts: Annotated[int, Field(gt=0)] = 2
+    threads: Annotated[int, Field(gt=0)] = 8
     login_attempts: Annotated[int, Field(gt=0)] = 10
     login_window_minutes: Annotated[float, Field(gt=0)] = 15.0
     console_hours: Annotated[float, Field(gt=0)] = 12.0

@@ -22,6 +22,10 @@ from sqlalchemy.orm import Session, sessionmaker
 from lens_core.atlas import LensError
 
 BUSY_TIMEOUT_MS = 20_000
+THREADS = 8
+"""Of a process that asks a database at once, where nothing else is said."""
+CONNECTIONS_A_THREAD = 2
+"""To PostgreSQL: one for transactions, one for single statements."""
 IDLE_S = 2.0
 _WRITES = "lens_writes"
 _IDLE_SINCE = "lens_idle_since"
@@ -37,6 +41,8 @@ class Database:
     Parameters
     ----------
     url : SQLAlchemy URL of SQLite or PostgreSQL.
+    threads : how many threads of this process ask at once. A thread never holds two connections of
+        one kind, so ``CONNECTIONS_A_THREAD`` for each is the most that this process ever has.
 
     Raises
     ------
@@ -44,7 +50,7 @@ class Database:
         If the URL cannot be read or names another database.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, threads: int = THREADS) -> None:
         try:
             parsed = make_url(url)
             backend = parsed.get_backend_name()
@@ -53,15 +59,17 @@ class Database:
                 "DATABASE_URL is no SQLAlchemy URL, such as postgresql://user:password@host/name"
             ) from error
         if backend == "sqlite":
-            self.engine = _sqlite_engine(url)
+            self.engine = _sqlite_engine(url, threads)
         elif backend == "postgresql":
-            self.engine = _postgres_engine(url)
+            self.engine = _postgres_engine(url, threads)
         else:
             raise LensError(f"DATABASE_URL names {backend}: SQLite and PostgreSQL are supported")
         self.backend = backend
         self.writing_engine = self.engine.execution_options(**{_WRITES: True})
         # SQLite's driver leaves transactions to us, see below; a statement alone needs none.
-        self._single = self.engine if backend == "sqlite" else _postgres_engine(url, alone=True)
+        self._single = (
+            self.engine if backend == "sqlite" else _postgres_engine(url, threads, alone=True)
+        )
         self._readers = sessionmaker(self.engine, expire_on_commit=False)
         self._writers = sessionmaker(self.writing_engine, expire_on_commit=False)
 
@@ -118,6 +126,17 @@ class Database:
                 raise
         return row
 
+    def room(self) -> int | None:
+        """Connections that the database server grants to us all together; none on SQLite."""
+        if self.backend == "sqlite":
+            return None
+        with self.look() as connection:
+            granted, kept_back = (
+                int(connection.exec_driver_sql(f"SHOW {name}").scalar_one())
+                for name in ("max_connections", "superuser_reserved_connections")
+            )
+        return granted - kept_back
+
     def dispose(self) -> None:
         """Close all connections, for instance before a process forks."""
         self.engine.dispose()
@@ -132,13 +151,13 @@ def _keep_private(file: str | None) -> None:
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
-def _postgres_engine(url: str, *, alone: bool = False) -> Engine:
+def _postgres_engine(url: str, threads: int, *, alone: bool = False) -> Engine:
     """Connections to PostgreSQL; ``alone`` if each statement is a transaction of its own."""
     kind: dict[str, Any] = {}
     if alone:
         # Nothing is left open that would have to be rolled back.
         kind = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
-    engine = create_engine(url, pool_size=8, max_overflow=8, **kind)
+    engine = create_engine(url, pool_size=threads, max_overflow=0, **kind)
 
     # A connection is asked whether it lives where it has been idle, not before every request.
     @event.listens_for(engine, "checkin")
@@ -159,9 +178,13 @@ def _postgres_engine(url: str, *, alone: bool = False) -> Engine:
     return engine
 
 
-def _sqlite_engine(url: str) -> Engine:
+def _sqlite_engine(url: str, threads: int) -> Engine:
     _keep_private(make_url(url).database)
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    engine = create_engine(
+        url,
+        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
+        max_overflow=CONNECTIONS_A_THREAD * threads,
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: Any) -> None:

@@ -64,12 +64,18 @@ def serve(
 
     The database is SQLite in the folder unless DATABASE_URL names another; it is brought up to date
     first. Behind a proxy, set LENS_HTTPS=1, LENS_PROXIES=1 and LENS_TRUSTED_HOSTS.
+
+    Each thread may hold two connections to PostgreSQL, so four workers of eight threads stay below
+    the 100 that it grants by default; where more are asked for, a line at the start says so.
     """
     from .explorer import Library
-    from .serving import free_port, run
+    from .serving import free_port, run, too_few
 
     port = free_port(host, port)
     config, database = _open(directory)
+    config = config.model_copy(update={"threads": threads})
+    if (short := too_few(database, workers, threads)) is not None:
+        terminal.note(short)
     database.dispose()
     for line in Library(shelf=config.atlases_dir, sidecars=config.sidecars_dir).ignored():
         terminal.note(line)

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from lens_core.atlas import LensError
 
 from .config import ServerConfig
+from .database import CONNECTIONS_A_THREAD, Database
 
 if TYPE_CHECKING:
     from flask import Flask
 
 # What a worker may take to finish the requests it holds when the server is told to stop.
 GRACE_S = 20
+SPARE = 8
 
 
 def free_port(host: str, port: int) -> int:
@@ -45,6 +47,23 @@ def free_port(host: str, port: int) -> int:
         if error.errno == errno.EACCES:
             raise LensError(f"port {port} needs more rights: give a --port above 1023") from error
         raise LensError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+
+
+def too_few(database: Database, workers: int, threads: int) -> str | None:
+    """What to say where the database grants fewer connections than the workers may ask for.
+
+    ``SPARE`` are left for backups, exports and looking by hand.
+    """
+    room = database.room()
+    wanted = workers * threads * CONNECTIONS_A_THREAD + SPARE
+    if room is None or wanted <= room:
+        return None
+    most = max(1, (room - SPARE) // (threads * CONNECTIONS_A_THREAD))
+    return (
+        f"PostgreSQL grants {room} connections and {workers} workers of {threads} threads may "
+        f"ask for {wanted}: people would be turned away under load. Set max_connections to "
+        f"{wanted + 3} or more, or give --workers {most} or fewer --threads"
+    )
 
 
 def run(config: ServerConfig, host: str, port: int, *, workers: int, threads: int) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -19,9 +21,10 @@ from webapp.recruiters import StudySettings
 from webapp.recruiters.settings import new_codes
 from webapp.researcher.pages import cells_of
 from webapp.server import Server
-from webapp.services import studies
-from webapp.services.exports import export
+from webapp.services import monitor, studies
+from webapp.services.exports import VARIANTS, export
 from webapp.services.flow import flow, thresholds_of, with_thresholds
+from webapp.services.privacy import withdraw
 from webapp.services.reconciliation import Line, reconcile
 
 BOTH_DATABASES = True
@@ -87,12 +90,9 @@ def test_everybody_is_somewhere(
 
 
 def test_the_flow_excludes_whom_the_export_excludes(
-    visits: dict[str, Person], study: Study, server: Server, record: StudyRecord, tmp_path: object
+    visits: dict[str, Person], study: Study, server: Server, record: StudyRecord, tmp_path: Path
 ) -> None:
-    import csv
-    from pathlib import Path
-
-    out = Path(str(tmp_path)) / "dataset"
+    out = tmp_path / "dataset"
     export(server.database, record, study, out)
     (table,) = (out / "data").glob("*participants*.csv")
     with table.open(newline="") as file:
@@ -132,7 +132,13 @@ def test_the_form_begins_with_the_frozen_criteria(study: Study) -> None:
 
 
 def test_exclusion_by_hand_is_told_with_its_reason(
-    visits: dict[str, Person], study: Study, record: StudyRecord, researcher: Console, db: Session
+    visits: dict[str, Person],
+    study: Study,
+    server: Server,
+    record: StudyRecord,
+    researcher: Console,
+    db: Session,
+    tmp_path: Path,
 ) -> None:
     chosen = db.scalars(select(Participant).where(Participant.external_id == "right")).one()
     at = f"{STUDY}/people/{chosen.public_id}/exclude"
@@ -141,6 +147,16 @@ def test_exclusion_by_hand_is_told_with_its_reason(
     found = flow(db, record, with_thresholds(study.config, {}), cells_of(study))
     reasons = {public_id: reason for public_id, _, reason in found.judged}
     assert reasons[chosen.public_id] == "by a researcher: spoke of a cheat sheet"
+    assert "spoke of a cheat sheet" in researcher.client.get(at.removesuffix("/exclude")).text
+    for variant in VARIANTS:
+        out = tmp_path / variant
+        export(server.database, record, study, out, variant=variant)
+        reason = "" if variant == "anonymous" else ": spoke of a cheat sheet"
+        with next((out / "data").glob("*participants*.csv")).open(newline="") as file:
+            (row,) = (row for row in csv.DictReader(file) if row["status"] == "excluded")
+        assert (row["excluded"], row["exclusion_reason"]) == ("1", f"by a researcher{reason}")
+    counts = monitor.count(db, record, cells_of(study))
+    assert sum(cell.lost for cell in counts.cells) == 1, "an excluded person did not leave early"
 
 
 HEADER = "Submission id,Participant id,Status,Completion code\n"
@@ -176,7 +192,8 @@ def test_reconciliation(visits: dict[str, Person], server: Server, codes: dict[s
     def compare(text: str) -> dict[str, str]:
         with server.database.read() as db:
             record = studies.by_name(db, "strong-weak")
-            lines: tuple[Line, ...] = reconcile(db, record, recruiter, text.encode("utf-8-sig"))
+            content = text.encode("utf-8-sig")
+            lines: tuple[Line, ...] = reconcile(db, record, recruiter, content, key=server.key)
         assert [bool(line.finding) for line in lines] == sorted(
             (bool(line.finding) for line in lines), reverse=True
         )
@@ -198,6 +215,13 @@ def test_reconciliation(visits: dict[str, Person], server: Server, codes: dict[s
     assert set(compare(guessed + guessed.split("\n")[1] + "\n").values()) >= {"twice in the list"}
     with pytest.raises(LensError, match="no column Participant id"):
         compare("a,b\n1,2\n")
+    with server.database.write() as db:
+        record = studies.by_name(db, "strong-weak")
+        leaving = db.scalars(select(Participant).where(Participant.external_id == "right")).one()
+        withdraw(db, record, leaving.id, key=server.key, actor="ada", reason="on request")
+    found = compare(listed(codes))
+    assert found["right"] == "came here, and was erased or made anonymous since"
+    assert found["ghost"] == "never came here", "who was erased is told from who never came"
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"", b'Participant id\n"open', b"\x00" * 50])
@@ -207,7 +231,7 @@ def test_lists_that_cannot_be_read(
     recruiter = server.recruiters.by_name("prolific")
     assert recruiter is not None
     with pytest.raises(LensError):
-        reconcile(db, record, recruiter, content)
+        reconcile(db, record, recruiter, content, key=server.key)
 
 
 def test_a_list_is_uploaded(

@@ -10,13 +10,15 @@ from sqlalchemy.orm import Session
 
 from tests.webapp.person import Person, knows
 from webapp.clock import utc_now
-from webapp.models import Participant, Response, StudyRecord
+from webapp.models import Participant, Response, StudyRecord, Transition
 from webapp.researcher.pages import cells_of
 from webapp.server import Server
-from webapp.services import monitor
+from webapp.services import monitor, privacy
+from webapp.services.flow import flow
 from webapp.services.timeline import timeline
 
 BOTH_DATABASES = True
+LATER = utc_now() + timedelta(days=30)
 
 
 def count(server: Server, record: StudyRecord, person: Person) -> monitor.Counts:
@@ -57,6 +59,12 @@ def test_who_stopped_answering_has_left(
     counts = count(server, record, person)
     assert sum(cell.active for cell in counts.cells) == 0
     assert sum(cell.lost for cell in counts.cells) == 1
+    assert counts.states["active"] == 0, "nobody is active who holds no place any more"
+    assert counts.states["timed_out"] == 1
+    with server.database.read() as db:
+        assert [row["state"] for row in monitor.people(db, record.id)] == ["timed_out"]
+        (arm,) = (each for each in flow(db, record, person.study.config, ()).arms.values())
+    assert (arm.active, arm.lost) == (0, {"stopped answering": 1})
 
 
 def test_people_and_their_answers(person: Person, server: Server, record: StudyRecord) -> None:
@@ -94,6 +102,21 @@ def test_a_visit_in_order(person: Person, server: Server, db: Session) -> None:
     places = [place for place, _ in found.strip()]
     assert (places[0], places[-1]) == (0.0, 1.0)
     assert places == sorted(places)
+    before = {m.at: place for place, m in found.strip()}
+    with server.database.write() as writing:
+        who = writing.scalars(select(Participant)).one()
+        record = writing.get(StudyRecord, who.study_id)
+        assert record is not None
+        settings = {"withdrawal": "anonymise"}
+        record.settings = settings
+        privacy.withdraw(writing, record, who.id, key=server.key, actor="ada", reason="letter")
+        writing.execute(
+            update(Transition).where(Transition.to_state == "withdrawn").values(at=LATER)
+        )
+    db.rollback()
+    later = timeline(db, db.scalars(select(Participant)).one()).strip()
+    assert later[-1][1].what == "withdrawn"
+    assert {m.at: place for place, m in later[:-1]} == before, "a letter leaves the visit its room"
     choices = {row.raw["choice"] for row in db.scalars(select(Response))}
     assert choices, "which are nowhere in it"
     assert not any("choice" in each.detail for each in found.moments)

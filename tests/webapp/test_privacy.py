@@ -166,12 +166,23 @@ def test_identifiers_are_kept_as_long_as_was_said(
         "5f1c",
         "recent",
     ]
-    assert tidy(server.database, server.config).anonymised == 1
+    gone = Person(app.test_client(), study)
+    gone.begin()
+    with server.database.write() as later:
+        later.execute(
+            update(Participant)
+            .where(Participant.state == "active")
+            .values(lease_until=utc_now() - timedelta(seconds=1))
+        )
+    assert tidy(server.database, server.config, dry_run=True).timed_out == 1
+    found = tidy(server.database, server.config)
+    assert (found.anonymised, found.timed_out) == (1, 1)
     assert tidy(server.database, server.config).anonymised == 0
     db.rollback()
     assert db.scalars(select(Participant.external_id).order_by(Participant.id)).all() == [
         None,
         "recent",
+        None,
     ]
     assert count(db, Response) > 0, "the answers are kept"
 

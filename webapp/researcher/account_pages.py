@@ -9,7 +9,7 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from sqlalchemy import select
 
 from lens_core.atlas import LensError
-from webapp.models import AuditEntry
+from webapp.models import AuditEntry, StudyRecord
 from webapp.server import the_server
 from webapp.services import accounts
 from webapp.services.errors import Refused
@@ -45,7 +45,12 @@ def _listed(
     """The page; ``made`` is a name with the password that was made for it, shown this once."""
     with the_server().database.read() as db:
         everybody = accounts.listed(db)
-        entries = db.scalars(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(ENTRIES)).all()
+        entries = db.execute(
+            select(AuditEntry, StudyRecord.name)
+            .outerjoin(StudyRecord, StudyRecord.id == AuditEntry.study_id)
+            .order_by(AuditEntry.id.desc())
+            .limit(ENTRIES)
+        ).all()
     return render_template(
         "researcher/accounts.html",
         accounts=everybody,

@@ -80,7 +80,7 @@ def reconciliation(name: str) -> Page:
             if file is None or not file.filename:
                 raise LensError("choose a file")
             with server.database.read() as db:
-                lines = reconcile(db, record, recruiter, file.read())
+                lines = reconcile(db, record, recruiter, file.read(), key=server.key)
         except LensError as error:
             problem = str(error)
     page = render_template(

@@ -86,6 +86,8 @@ def _trials_per_person(study: Study) -> int | None:
 
 
 UNITS = ("ms", "s", "min", "px", "cm")
+SOURCES = {"lab": "lab link", "prolific": "Prolific", "mturk": "Mechanical Turk", "sona": "SONA"}
+TIMES = ("ms", "s", "min")
 
 
 def plain(value: Any) -> str:
@@ -121,10 +123,14 @@ def field(name: str, value: Any) -> tuple[str, str]:
     ('start delay', '1500 ms')
     >>> field("n_trials", 40)
     ('trials', '40')
+    >>> field("min_viewport_px", (940, 600))
+    ('min viewport', '940 × 600 px')
     """
     stem, _, unit = name.rpartition("_")
     if unit in UNITS and stem:
-        words, text = stem, plain(value) if value is None else f"{plain(value)} {unit}"
+        size = isinstance(value, list | tuple) and unit == "px"
+        number = " × ".join(map(plain, value)) if size else plain(value)
+        words, text = stem, number if value is None else f"{number} {unit}"
     else:
         words, text = name, plain(value)
     return words.removeprefix("n_").replace("_", " "), text
@@ -134,6 +140,22 @@ def check_name(name: str) -> str:
     """A check as people read it; any other reason as it is.
 
     >>> check_name("median_rt_ms")
-    'median rt'
+    'median response time'
+    >>> check_name("n_test_trials")
+    'test trials'
     """
-    return field(name, "")[0] if name in CHECKS else name
+    if name not in CHECKS:
+        return name
+    words = field(name, "")[0].removesuffix(" rt")
+    if words != field(name, "")[0]:
+        return f"{words} response time"
+    return f"{words} time" if name.rpartition("_")[2] in TIMES else words
+
+
+def source_name(name: str) -> str:
+    """How people came, as people read it.
+
+    >>> source_name("mturk")
+    'Mechanical Turk'
+    """
+    return SOURCES.get(name, name)

@@ -49,7 +49,7 @@ def settings(name: str) -> Page:
                 added = admission.keep_out(db, record, listed, key=the_server().key)
                 if added:
                     note(db, actor, "keep people out", record.id, {"people": added})
-            return redirect(url_for("researcher.settings", name=name), code=303)
+            return redirect(url_for("researcher.settings", name=name, saved=1), code=303)
     with the_server().database.read() as db:
         n_kept_out = admission.kept_out(db, record.id)
     page = render_template(
@@ -58,6 +58,7 @@ def settings(name: str) -> Page:
         settings=present,
         form=request.form if problem else None,
         problem=problem,
+        saved="saved" in request.args and not problem,
         n_kept_out=n_kept_out,
         link=url_for("participant.arrive", name=name, _external=True),
         account=the_account(),
@@ -107,5 +108,8 @@ def _require_possible(wanted: StudySettings) -> None:
 def _words(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+        at = str(first["loc"][0]) if first["loc"] else ""
+        if at == "retention_days":
+            return "Delete identifiers after: give a whole number of days, 1 or more, or nothing"
+        return f"{at.replace('_', ' ')}: {first['msg'].removeprefix('Value error, ')}"
     return str(error)

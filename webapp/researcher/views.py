@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lens_core.atlas import LensError
+from webapp.clock import utc_now
 from webapp.models import Participant, StudyRecord
 from webapp.recruiters import Arrival, settings_of
 from webapp.recruiters.base import LONGEST
@@ -18,6 +19,7 @@ from webapp.services import accounts, arrivals, monitor, studies
 from webapp.services.audit import note
 from webapp.services.errors import Missing, Refused
 from webapp.services.flow import checked
+from webapp.services.states import last_reason, present_state
 from webapp.services.subjects import subject
 from webapp.services.timeline import timeline
 
@@ -31,7 +33,7 @@ from .access import (
     present_account,
     the_account,
 )
-from .pages import StudyPage, cells_of, check_name, field, rows_of, study_page
+from .pages import StudyPage, cells_of, check_name, field, rows_of, source_name, study_page
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response as BaseResponse
@@ -57,7 +59,8 @@ def role_helpers() -> dict[str, object]:
         account = present_account()
         return account is not None and accounts.allows(account.role, role)
 
-    return {"may": may, "check_name": check_name, "field": field}
+    words = {"check_name": check_name, "field": field, "source_name": source_name}
+    return {"may": may, **words}
 
 
 @researcher.route("/login", methods=["GET", "POST"])
@@ -164,7 +167,8 @@ def study(name: str) -> Page:
         session_rows=rows_of(config.session),
         analysis_rows=rows_of(config.analysis),
         criteria=[
-            (field(rule.check, rule.min), field(rule.check, rule.max)) for rule in config.exclusions
+            (check_name(rule.check), field(rule.check, rule.min)[1], field(rule.check, rule.max)[1])
+            for rule in config.exclusions
         ],
         account=the_account(),
     )
@@ -234,13 +238,18 @@ def person(name: str, public_id: str) -> Page:
         if found is None:
             abort(404)
         visit = timeline(db, found)
-        checks = checked(db, page.study.config, found)
+        # Of somebody who was erased, only times are left, which judge nobody.
+        checks = checked(db, page.study.config, found) if visit.n_answers else {}
+        why = last_reason(db, found.id) if found.state in ("excluded", "screened_out") else ""
+        state = present_state(found, utc_now())
     return render_template(
         "researcher/person.html",
         page=page,
         person=found,
         visit=visit,
         checks=checks,
+        why=why,
+        state_now=state,
         withdrawal=settings_of(page.record.settings).withdrawal,
         account=the_account(),
     )

@@ -80,6 +80,14 @@ def kept_out(db: Session, study_id: int) -> int:
     ).one()
 
 
+def erased(
+    db: Session, record: StudyRecord, source: str, external_ids: Iterable[str], *, key: bytes
+) -> frozenset[str]:
+    """Who of these people was in the study and is known by hash alone now."""
+    known = set(db.scalars(select(Known.subject).where(Known.study_id == record.id)))
+    return frozenset(each for each in external_ids if person_subject(key, source, each) in known)
+
+
 def count_arrival(db: Session, address: str, *, key: bytes, limit: int, window: timedelta) -> None:
     """Count somebody new from an address; the address itself is not kept.
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from webapp.clock import utc_now
@@ -112,15 +112,24 @@ def _seed(participant: Participant) -> int:
     return secrets.randbits(62) if rehearsed is None else int(rehearsed)
 
 
+def n_expired(db: Session, study_id: int, now: datetime) -> int:
+    """How many :func:`release_expired` would time out."""
+    return db.scalars(select(func.count()).where(_expired(study_id, now))).one()
+
+
+def _expired(study_id: int, now: datetime) -> ColumnElement[bool]:
+    return and_(
+        Participant.study_id == study_id,
+        Participant.state == "active",
+        Participant.lease_until <= now,
+    )
+
+
 def release_expired(db: Session, study_id: int, now: datetime) -> int:
     """Time out everybody whose lease has ended; returns how many."""
     expired = db.scalars(
         select(Participant)
-        .where(
-            Participant.study_id == study_id,
-            Participant.state == "active",
-            Participant.lease_until <= now,
-        )
+        .where(_expired(study_id, now))
         .order_by(Participant.id)
         # Somebody who is saving an answer this moment is not gone.
         .with_for_update(skip_locked=True)

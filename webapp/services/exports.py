@@ -33,6 +33,7 @@ from webapp.models import Event, Participant, Response, Scheduled, StudyRecord, 
 from webapp.recruiters.rehearsal import as_judged
 
 from .machines import HIDDEN, MACHINE, machine_row
+from .states import BY_HAND, last_reason
 
 PEOPLE_AT_ONCE = 100
 
@@ -97,6 +98,8 @@ def export(
         for person in track(_people(db, ids), "Exporting participants", len(ids)):
             trials = list(_trials(db, study, person))
             row = _participant_row(study, person, trials) | machine_row(_machine(db, person))
+            if person.state == "excluded":
+                row |= {"excluded": 1, "exclusion_reason": _by_hand(db, person, variant)}
             if variant == "identified":
                 row |= _identity(person)
             see: Callable[[dict[str, Any]], dict[str, Any]] = hide.row if hide else _unchanged
@@ -141,6 +144,11 @@ def _machine(db: Session, person: Participant) -> dict[str, Any] | None:
         .where(TaskSession.participant_id == person.id, TaskSession.environment.is_not(None))
         .order_by(TaskSession.number.desc())
     ).first()
+
+
+def _by_hand(db: Session, person: Participant, variant: Variant) -> str:
+    """Why a researcher excluded somebody; what was written about a person is not anonymous."""
+    return BY_HAND if variant == "anonymous" else f"{BY_HAND}: {last_reason(db, person.id)}"
 
 
 def _unchanged(row: dict[str, Any]) -> dict[str, Any]:

@@ -18,8 +18,11 @@ from sqlalchemy.orm import Session
 from experiments.checks import CHECKS, CheckResult, evaluate_checks, judge
 from experiments.design import Exclusion, StudyConfig
 from lens_core.atlas import LensError
+from webapp.clock import utc_now
 from webapp.models import Participant, Response, Scheduled, StudyRecord, TaskSession, Transition
 from webapp.recruiters.rehearsal import as_judged
+
+from .states import BY_HAND, present_state
 
 PEOPLE_AT_ONCE = 200
 
@@ -78,29 +81,31 @@ def flow(
     found = Flow(0, 0, Counter(), arms, [])
     reasons = _last_reasons(db, record.id)
     finished: list[Participant] = []
+    now = utc_now()
     everybody = select(Participant).where(
         Participant.study_id == record.id, Participant.is_test.is_(False)
     )
     for person in db.scalars(everybody.order_by(Participant.id)):
         found.arrived += 1
         found.consented += person.consented_at is not None
-        why = _why(person, reasons.get(person.id, ""))
+        state = present_state(person, now)
+        why = _why(state, reasons.get(person.id, ""))
         if person.condition is None:
             found.before[why] += 1
             continue
         arm = arms.setdefault(person.condition, Arm(person.condition, person.condition))
         arm.assigned += 1
-        if person.state in ("complete", "excluded"):
+        if state in ("complete", "excluded"):
             arm.complete += 1
             finished.append(person)
-        elif person.state == "active":
+        elif state == "active":
             arm.active += 1
         else:
             arm.lost[why] += 1
     for person, trials in _with_trials(db, finished):
         arm = arms[str(person.condition)]
         if person.state == "excluded":
-            reason = f"by a researcher: {reasons.get(person.id, '')}"
+            reason = f"{BY_HAND}: {reasons.get(person.id, '')}"
         else:
             failed = judge(config, _row(person), trials).failed
             reason = failed[0] if failed else ""
@@ -112,7 +117,7 @@ def flow(
     return found
 
 
-def _why(person: Participant, reason: str) -> str:
+def _why(state: str, reason: str) -> str:
     words = {
         "arrived": "did not consent yet",
         "consented": "in the instructions or quiz",
@@ -123,7 +128,7 @@ def _why(person: Participant, reason: str) -> str:
             reason, "no place left" if reason == "full" else "screened out"
         ),
     }
-    return words.get(person.state, person.state)
+    return words.get(state, state)
 
 
 def _last_reasons(db: Session, study_id: int) -> dict[int, str]:

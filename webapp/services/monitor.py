@@ -15,10 +15,17 @@ from experiments.records import STATUSES
 from webapp.clock import iso, utc_now
 from webapp.models import Participant, Response, StudyRecord, TaskSession
 
+from .states import present_state, present_state_column
+
 
 @dataclass(frozen=True)
 class Cell:
-    """One condition's people."""
+    """One condition's people.
+
+    Attributes
+    ----------
+    lost : who began and did not finish; who finished and was excluded by a researcher is not.
+    """
 
     condition: str
     label: str
@@ -66,23 +73,23 @@ def count(
     """
     now = utc_now()
     real = and_(Participant.study_id == record.id, Participant.is_test.is_(False))
-    state_rows = db.execute(
-        select(Participant.state, func.count()).where(real).group_by(Participant.state)
-    )
+    state = present_state_column(now)
+    state_rows = db.execute(select(state, func.count()).where(real).group_by(state))
     present = {str(state): int(number) for state, number in state_rows}
-    running = and_(Participant.state == "active", Participant.lease_until > now)
     by_cell: dict[str, dict[str, int]] = {}
-    for condition, active, complete, everybody in db.execute(
+    for condition, active, complete, excluded, everybody in db.execute(
         select(
             Participant.condition,
-            func.sum(case((running, 1), else_=0)),
-            func.sum(case((Participant.state == "complete", 1), else_=0)),
+            *(
+                func.sum(case((state == each, 1), else_=0))
+                for each in ("active", "complete", "excluded")
+            ),
             func.count(),
         )
         .where(real, Participant.condition.is_not(None))
         .group_by(Participant.condition)
     ):
-        lost = everybody - active - complete
+        lost = everybody - active - complete - excluded
         by_cell[str(condition)] = {
             "active": int(active),
             "complete": int(complete),
@@ -155,4 +162,8 @@ def people(db: Session, study_id: int, find: str = "", limit: int = 200) -> list
         .order_by(Participant.id.desc())
         .limit(limit)
     )
-    return [{"person": person, "answered": number or 0} for person, number in rows]
+    now = utc_now()
+    return [
+        {"person": person, "state": present_state(person, now), "answered": number or 0}
+        for person, number in rows
+    ]

@@ -14,6 +14,8 @@ from lens_core.atlas import LensError
 from webapp.models import Participant, StudyRecord
 from webapp.recruiters import Recruiter, settings_of
 
+from . import admission
+
 MOST_ROWS = 50_000
 
 
@@ -35,13 +37,14 @@ class Line:
 
 
 def reconcile(
-    db: Session, record: StudyRecord, recruiter: Recruiter, content: bytes
+    db: Session, record: StudyRecord, recruiter: Recruiter, content: bytes, *, key: bytes
 ) -> tuple[Line, ...]:
     """Compare a recruiter's list with the database; what is wrong comes first.
 
     Parameters
     ----------
     content : the file as the recruiter gives it out: CSV with a header, UTF-8.
+    key : the server's, by which people who were erased or made anonymous are known.
 
     Raises
     ------
@@ -62,13 +65,19 @@ def reconcile(
         )
         if person.external_id is not None
     }
+    gone = admission.erased(
+        db, record, recruiter.name, (name for name, _, _ in theirs if name not in ours), key=key
+    )
     often = Counter(person for person, _, _ in theirs)
     lines = []
     for name, status, code in theirs:
         person = ours.get(name)
         finding = "twice in the list" if often[name] > 1 else ""
         wants_pay = status.lower() in recruiter.columns.accepted
-        if person is None:
+        if person is None and name in gone:
+            # Whoever withdrew is paid all the same where the consent promised it.
+            finding = finding or "came here, and was erased or made anonymous since"
+        elif person is None:
             finding = finding or ("never came here" if wants_pay or code else "")
         elif wants_pay and person.state not in ("complete", "excluded", "screened_out"):
             finding = finding or "counted as finished there, not here"

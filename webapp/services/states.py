@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, case, select
 from sqlalchemy.orm import Session
 
 from experiments.records import Status
@@ -10,6 +12,9 @@ from webapp.clock import utc_now
 from webapp.models import Participant, Transition
 
 from .errors import Refused
+
+BY_HAND = "by a researcher"
+"""How the reason of an exclusion begins that no criterion made."""
 
 FOLLOWS: dict[str, frozenset[str]] = {
     "arrived": frozenset({"consented", "returned", "withdrawn"}),
@@ -51,6 +56,22 @@ def move(
     if to != "active":
         participant.lease_until = None
     return participant
+
+
+def present_state(participant: Participant, now: datetime) -> str:
+    """The state, where somebody whose place has lapsed is timed out.
+
+    The lapse is written down when the next person comes or ``lens server tidy`` runs; counts and
+    pages must not call somebody active until then.
+    """
+    lapsed = participant.lease_until is not None and participant.lease_until <= now
+    return "timed_out" if participant.state == "active" and lapsed else participant.state
+
+
+def present_state_column(now: datetime) -> ColumnElement[str]:
+    """:func:`present_state` for a query."""
+    lapsed = and_(Participant.state == "active", Participant.lease_until <= now)
+    return case((lapsed, "timed_out"), else_=Participant.state)
 
 
 def last_reason(db: Session, participant_id: int) -> str:

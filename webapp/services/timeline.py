@@ -45,22 +45,30 @@ class Timeline:
     Attributes
     ----------
     moments : the oldest first; events beyond a limit are left out, see ``n_events``.
+    ended_at : when the person finished, or was last seen; researchers' steps may come later.
     machine : what the browser said of itself; empty if it did not.
     """
 
     moments: tuple[Moment, ...]
+    ended_at: datetime
     machine: Mapping[str, Any]
     n_answers: int
     n_scheduled: int
     n_events: int
 
     def strip(self) -> tuple[tuple[float, Moment], ...]:
-        """Every moment with its place between the first (0) and the last (1)."""
+        """Every moment with its place between the first (0) and the visit's end (1).
+
+        What came after the visit stands at its end: a withdrawal by letter, weeks later, would else
+        leave no room for the visit.
+        """
         if not self.moments:
             return ()
         begin = self.moments[0].at
-        length = (self.moments[-1].at - begin).total_seconds() or 1.0
-        return tuple((round((m.at - begin).total_seconds() / length, 4), m) for m in self.moments)
+        length = max((self.ended_at - begin).total_seconds(), 1e-3)
+        return tuple(
+            (min(round((m.at - begin).total_seconds() / length, 4), 1.0), m) for m in self.moments
+        )
 
 
 def timeline(db: Session, person: Participant) -> Timeline:
@@ -72,6 +80,7 @@ def timeline(db: Session, person: Participant) -> Timeline:
     moments = [*_steps(db, person), *answers, *_events(db, sessions)]
     return Timeline(
         moments=tuple(sorted(moments, key=lambda moment: moment.at)),
+        ended_at=person.finished_at or person.last_seen_at,
         machine=next((s.environment for s in reversed(sessions) if s.environment), {}),
         n_answers=len(answers),
         n_scheduled=_count(db, Scheduled, ids),

@@ -41,9 +41,11 @@ def tidy(database: Database, config: ServerConfig, *, dry_run: bool = False) -> 
             record: privacy.due_for_anonymising(db, record) for record in studies.all_studies(db)
         }
         owed = credit.owed(db)
+        now = utc_now()
+        lapsed = sum(assignment.n_expired(db, record.id, now) for record in due)
     n_due = sum(map(len, due.values()))
     if dry_run:
-        return Tidied(n_due, 0, 0, len(owed))
+        return Tidied(n_due, lapsed, 0, len(owed))
     key = config.secret_key()
     timed_out = 0
     for record, people in due.items():

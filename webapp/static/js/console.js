@@ -18,11 +18,11 @@ function keepFresh(section) {
       const reply = await fetch(section.dataset.live, { cache: "no-store" });
       if (!reply.ok) throw new Error(String(reply.status));
       const values = await reply.json();
-      for (const cell of section.querySelectorAll("[data-count]")) {
+      for (const cell of document.querySelectorAll("[data-count]")) {
         const value = at(values, cell.dataset.count);
         cell.textContent = typeof value === "number" ? format.format(value) : "–";
       }
-      for (const cell of section.querySelectorAll("[data-moment]")) {
+      for (const cell of document.querySelectorAll("[data-moment]")) {
         const value = at(values, cell.dataset.moment);
         if (value) cell.textContent = `${value.slice(0, 16).replace("T", " ")} UTC`;
       }
