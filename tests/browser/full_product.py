@@ -41,7 +41,7 @@ from tests.browser.explorers import (
     plain_host,
     serving_atlases,
 )
-from tests.browser.interactions import INTERACTIONS, SHARED, Interaction
+from tests.browser.interactions import INTERACTIONS, SHARED, Interaction, NotHere
 from tests.conftest import CHROMIUM, CHROMIUM_ARGS
 from tests.support.atlases import make_atlas
 from tests.support.shared_atlases import make_shared_atlas
@@ -134,6 +134,9 @@ def go(browser: Any, tour: Tour, width: int, schemes: list[str], report: Report)
         page.goto(tour.pages[one.on])
         try:
             one.act(page)
+        except NotHere as reason:
+            report.skipped.append(f"{tour.name}: {one.name}, {reason}")
+            continue
         except Exception as error:
             report.found.bad.append(f"{tour.name}: {one.name} at {width}: {error}")
             continue
