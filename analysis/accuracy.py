@@ -236,14 +236,14 @@ def _new_stimuli(
         )
     except NotEstimable:
         return NONE, (nan, nan, nan)
-    estimate = fit.contrast([1.0], level)
+    estimate = fit.satterthwaite([1.0], level)
     interval = Interval(
         float(special.expit(estimate.low)), float(special.expit(estimate.high)), level
     )
     if not (np.isfinite(chance) and 0 < chance < 1 and np.isfinite(estimate.se)):
         return interval, (nan, nan, nan)
     t = (estimate.estimate - float(special.logit(chance))) / estimate.se
-    return interval, (t, float(fit.df), float(2 * special.stdtr(fit.df, -abs(t))))
+    return interval, (t, estimate.df, float(2 * special.stdtr(estimate.df, -abs(t))))
 
 
 def _ends(prefix: str, interval: Interval) -> dict[str, float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from analysis.dataset import Dataset
 from analysis.exclusions import LEFT, NO_ANSWERS, NO_CONDITION, Exclusions
-from analysis.formatting import count, percent
+from analysis.formatting import count, integer, percent
 from analysis.programmes.registry import Recognised
 
 MUCH = 0.05
@@ -35,7 +35,7 @@ def attention(
     found = []
     if data.repeated and data.repeated >= MUCH * data.rows_read:
         found.append(
-            f"{count(data.repeated, 'row')} of {data.rows_read} "
+            f"{count(data.repeated, 'row')} of {integer(data.rows_read)} "
             f"({percent(data.repeated / data.rows_read)}) repeat a trial of the same person or "
             "answer it again, and are set aside. Trials are told apart by 'trial_uuid', else by "
             "session, phase and trial: if numbers begin anew in a block or a file, these rows are "
@@ -44,12 +44,12 @@ def attention(
     unnamed = data.rows_read - data.repeated - len(data.trials)
     if unnamed > 0 and unnamed >= MUCH * data.rows_read:
         found.append(
-            f"{count(unnamed, 'row')} of {data.rows_read} ({percent(unnamed / data.rows_read)}) "
-            "name no participant and cannot be used."
+            f"{count(unnamed, 'row')} of {integer(data.rows_read)} "
+            f"({percent(unnamed / data.rows_read)}) name no participant and cannot be used."
         )
     if n_answers and unanswered >= MUCH * (n_answers + unanswered):
         found.append(
-            f"{count(unanswered, 'test trial')} of {n_answers + unanswered} "
+            f"{count(unanswered, 'test trial')} of {integer(n_answers + unanswered)} "
             f"({percent(unanswered / (n_answers + unanswered))}) have no answer and are left out."
         )
     missing = _missing(data, recognised) if not n_answers else []

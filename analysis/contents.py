@@ -127,7 +127,8 @@ def accuracy_content(
         "warnings": list(misled),
         "method": "mean of participants' accuracies with Student's t interval; bootstrap over "
         "participants and Wilson's interval on n / design effect beside it",
-        "new_stimuli_method": METHODS[TWO_WAY],
+        "new_stimuli_method": "logistic regression, covariance clustered by participant and item "
+        "(CR2), t with Satterthwaite's degrees of freedom",
         "conditions": accuracy.table,
         "simulated": None if seen is None else seen.content(),
     }
@@ -144,7 +145,7 @@ def differences_content(
         return None
     plan = data.plan
     tested = bool(differences.primary()["p"].notna().any())
-    warned = () if seen is None or not tested else seen.warnings
+    seen = seen if tested else None
     return {
         "status": CONFIRMATORY if plan.confirmatory else EXPLORATORY,
         "method": METHODS[str(differences.table["method"].iloc[0])],
@@ -156,7 +157,7 @@ def differences_content(
         "overall": differences.overall,
         "everyone": None if everyone is None else everyone.primary(),
         "simulated": None if seen is None else seen.content(),
-        "warnings": [*differences.warnings, *warned],
+        "warnings": [*differences.warnings, *(() if seen is None else seen.warnings)],
     }
 
 

@@ -4,6 +4,7 @@
     correct ~ 1               accuracy of the one condition against chance (clustered logit)
     correct ~ basis * layer   coefficients of the programme of bases and layers
     response ~ 1              strengths of the programme of paired preferences
+    rating ~ method           odds of a higher rating (or ~ condition)
 
 Everything else is exploratory. A declared analysis that is not known here, or that the data do not
 allow, is named, so that nobody takes another one for it.
@@ -21,6 +22,8 @@ Part = Literal["differences", "accuracy", "programme", ""]
 SECTIONS = {
     ("correct", "correct~basis*layer"): ("basis_layers", "coefficients"),
     ("response", "response~1"): ("plausibility", "plausibility"),
+    ("rating", "rating~method"): ("rating", "odds_of_higher_rating"),
+    ("rating", "rating~condition"): ("rating", "odds_of_higher_rating"),
 }
 """Outcome and formula of plans → programme and section that answers them."""
 

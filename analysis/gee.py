@@ -29,7 +29,7 @@ from scipy import special
 from analysis.clustered_logit import SEPARATED, Contrast, NotEstimable
 from analysis.crossed import condition_design
 from analysis.differences import THESE_STIMULI
-from analysis.formatting import count
+from analysis.formatting import count, number
 from analysis.people import require_columns
 from analysis.sandwich import codes
 
@@ -82,7 +82,7 @@ class GeeFit:
         """What the numbers mean, in words."""
         told = (
             "Effects are marginal: they compare populations' average accuracy, not single people.",
-            f"Answers of one person correlate by {self.correlation:.2f}.",
+            f"Answers of one person correlate by {number(self.correlation)}.",
         )
         if not self.bias_reduced:
             return told

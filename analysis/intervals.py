@@ -79,6 +79,8 @@ def clopper_pearson(k: int, n: int, level: float = 0.95) -> Interval:
 def t_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     """Student's interval for the mean of independent values, one a person.
 
+    None of values that are all the same: no spread among a few people is not none among others.
+
     Examples
     --------
     R: ``t.test(c(.7, .8, .9))$conf.int``
@@ -88,7 +90,7 @@ def t_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     (0.5516, 1.0484)
     """
     x = np.asarray(values, dtype=float)
-    if len(x) < 2:
+    if len(x) < 2 or np.ptp(x) == 0:
         return NONE
     half = special.stdtrit(len(x) - 1, 0.5 + level / 2) * x.std(ddof=1) / np.sqrt(len(x))
     return Interval(float(x.mean() - half), float(x.mean() + half), level)

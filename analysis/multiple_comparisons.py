@@ -173,7 +173,7 @@ def judged(table: pd.DataFrame, correction: str) -> Floats:
     >>> rows = pd.DataFrame({"condition": ["b", "c"], "method": "logit", "t": [2.5, 2.1],
     ...                      "df": 30.0, "p": [0.018, 0.044]})
     >>> {name: judged(rows, name).round(3).tolist() for name in ("none", "holm", "tukey")}
-    {'none': [0.018, 0.044], 'holm': [0.036, 0.044], 'tukey': [0.046, 0.106]}
+    {'none': [0.018, 0.044], 'holm': [0.036, 0.044], 'tukey': [0.046, 0.107]}
     """
     if correction == "none":
         return table["p"].to_numpy(dtype=float)

@@ -12,8 +12,9 @@ from typing import Any
 
 from analysis.errors import AnalysisError
 
-KNOWN_METHODS = ("two_way_cluster_logit",)
-KNOWN_OUTCOMES = ("correct", "response")
+LOGIT, ORDINAL = "two_way_cluster_logit", "ordinal"
+KNOWN_METHODS = {"correct": LOGIT, "response": LOGIT, "rating": ORDINAL}
+"""Of each outcome."""
 CHECK_WORDS = {
     "instruction": "time on instructions",
     "total": "time on all trials",
@@ -81,9 +82,7 @@ class Plan:
     @property
     def asked(self) -> tuple[str, str] | None:
         """Outcome and formula of the declared test without spaces; none if it is not known."""
-        if not self.declared or self.method not in KNOWN_METHODS:
-            return None
-        if self.outcome not in KNOWN_OUTCOMES:
+        if not self.declared or KNOWN_METHODS.get(self.outcome) != self.method:
             return None
         return self.outcome, self.formula.replace(" ", "")
 

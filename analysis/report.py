@@ -85,16 +85,15 @@ def _environment() -> Environment:
     return environment
 
 
-def headline(programme: Mapping[str, Any], labels: Mapping[str, str]) -> str:
-    """What the sections of a programme say in sentences, one after the other."""
-    said = (
+def headline(programme: Mapping[str, Any], labels: Mapping[str, str]) -> list[str]:
+    """What the sections of a programme say in sentences."""
+    return [
         say(section["sentence"], row, labels).strip()
         for section in programme["sections"]
         if section["sentence"]
         for row in section["rows"]
         if row.get("said", True)
-    )
-    return " ".join(said)
+    ]
 
 
 def _sentence(text: str) -> str:

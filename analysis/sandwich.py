@@ -23,14 +23,15 @@ is too narrow. So its variance is the largest of three, v_c = wᵀ V_c w,
 with degrees of freedom of its own. Those of one clustering are Bell and McCaffrey's, (Σ λ)² / Σ λ²
 over the eigenvalues of the quadratic form that v_c is in independent answers: they tell how many
 groups carry a contrast (four of ten layers may do most of it), not how many there are. Those of the
-sum are Satterthwaite's, v² / (Σ_c v_c² / f_c + v_both² / G_both).
+sum are Satterthwaite's, v² / (Σ_c v_c² / f_c + v_both² / G_both). Where a clustering has about two
+or less (two or three items), its v_c may be small by luck and that number counts for all.
 
 Sources: Liang and Zeger (1986), Biometrika 73; Bell and McCaffrey (2002), Survey Methodology 28,
 and for other likelihoods Kauermann and Carroll (2001), Journal of the American Statistical
 Association 96, for CR2; Cameron, Gelbach and Miller (2011), Journal of Business & Economic
 Statistics 29, sections 2.2–2.3; Satterthwaite (1946), Biometrics Bulletin 2; MacKinnon, Nielsen and
-Webb (2024), Journal of Econometrics (jackknife inference with two-way clustering), for the largest
-of three variances.
+Webb (2024), Jackknife inference with two-way clustering, arXiv 2406.08880, for the largest of three
+variances.
 """
 
 from __future__ import annotations
@@ -49,6 +50,9 @@ Correction = Literal["cr1", "cr2"]
 Information = Callable[[Codes, int], Floats]
 """From (N,) codes of groups and their number G: expected information H_g (G, k, k) of each."""
 
+FEWEST = 2.5
+"""Degrees of freedom that each clustering needs for Satterthwaite's approximation; no whole number,
+as balanced groups have whole ones and rounding must not decide."""
 DETERMINED = 1e-9
 """What a group determines alone has no residual; it is left out as nothing can be known of it."""
 
@@ -112,6 +116,8 @@ class Clustered:
             if total > variance:
                 spread = sum(v**2 / f for v, f in alone) + taken**2 / self.both[1]
                 variance, degrees = total, total**2 / spread
+        least = min(f for _, f in alone)
+        degrees = degrees if least >= FEWEST else least
         return variance, max(degrees, 1.0)
 
 

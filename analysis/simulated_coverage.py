@@ -28,10 +28,9 @@ ROWS: Mapping[Method, tuple[str, ...]] = {
     "accuracy": ("accuracy",),
     "basis": ("basis", "basis_by_depth"),
     "rating": ("rating",),
-    "preference": ("accuracy",),
+    "preference": ("preference_of_two", "preference_of_three"),
 }
-"""Rows of the table that speak of a method: of a difference and of bases, two. The strength of one
-of two options is the logit of one share, as an accuracy is."""
+"""Rows of the table that speak of a method."""
 WHAT: Mapping[Method, tuple[str, str, str]] = {
     "difference": (
         "the difference", "the true difference",
@@ -158,24 +157,27 @@ def seen(design: Design, method: Method) -> Seen:
     cells = kind[(kind["people"] == people) & (kind["items"] == items)]
     coverage = (float(cells["coverage"].min()), float(cells["coverage"].max()))
     type_i = (float(cells["type_i"].min()), float(cells["type_i"].max()))
-    replications = int(cells["replications"].iloc[0])
     spreads = cells["item_sd"].nunique()
     each = f"each of {SMALL[spreads]} spreads of the items" if spreads > 1 else "one spread of them"
     _, held, claimed = WHAT[method]
     own_items = ITEM_WORDS[design.items_are].format(integer(items))
     met = f"{PEOPLE_WORDS[design.people_are]}; {own_items}"
+    if method == "accuracy":
+        here = people if design.people_are == "within" else people // 2
+        met = f"a condition with {integer(items)} items"
+        people = here
     if method == "preference":
-        met = f"two options of each of {integer(items)} items"
+        met = f"two or three options, all pairs of them for each of {integer(items)} items"
     words = (
         f"In simulated studies of about this size ({integer(people)} people, {met}; "
-        f"{integer(replications)} studies for {each}) {_span(*coverage)} of the 95 % intervals "
-        f"held {held}, and {_span(*type_i)} {claimed}."
+        f"{integer(about['replications'])} studies for {each}) {_span(*coverage)} of the 95 % "
+        f"intervals held {held}, and {_span(*type_i)} {claimed}."
     )
     warnings = (
         *_too_small(design, kind),
         *_misses(coverage, type_i, about, method),
     )
-    return Seen(people, items, coverage, type_i, replications, words, warnings)
+    return Seen(people, items, coverage, type_i, int(about["replications"]), words, warnings)
 
 
 def _misses(
@@ -241,9 +243,4 @@ def _table() -> tuple[pd.DataFrame, dict[str, Any]]:
     """The shipped table, and how it was made."""
     text = (files("analysis") / "coverage.json").read_text(encoding="utf-8")
     about: dict[str, Any] = json.loads(text)
-    columns, own = about.pop("columns"), about.pop("programmes")
-    parts = [
-        pd.DataFrame(part["cells"], columns=columns).assign(replications=part["replications"])
-        for part in ({**about, "cells": about.pop("cells")}, own)
-    ]
-    return pd.concat(parts, ignore_index=True), about
+    return pd.DataFrame(about.pop("cells"), columns=about.pop("columns")), about

@@ -215,7 +215,8 @@ def _who(used: pd.DataFrame, cluster: str, level: float, notes: list[str]) -> Se
         "by_a_person",
         "Can people tell who drew?",
         found.table,
-        "d′ and criterion of each person (½ added to counts), mean over people, t interval",
+        "sensitivity d′ and criterion of each person (½ added to counts), mean over people, "
+        "t interval",
         (
             PEOPLE,
             Shown("d′", "d_prime", "number"),

@@ -73,6 +73,7 @@ def plausibility(
     table = table.reset_index(drop=True)
     shown = {str(name): (labels or {}).get(str(name), str(name)) for name in table["option"]}
     general = found.scope == GENERAL
+    other = "an average other method" if len(shown) > 2 else "the other one"
     section = Section(
         NAME,
         "Which visualization is more plausible?",
@@ -89,8 +90,8 @@ def plausibility(
         ),
         scope=found.scope,
         caption=f"The reference, {shown[found.reference]}, has strength 0.",
-        sentence="{option:label} was preferred to an average other method in {share:percent(0)} of "
-        f"its choices; its log odds over {shown[found.reference]} are {{strength:number}} "
+        sentence=f"{{option:label}} was preferred to {other} in {{share:percent(0)}} of its "
+        f"choices; its log odds over {shown[found.reference]} are {{strength:number}} "
         "({low:number} to {high:number}; {p:p}). ",
     )
     people, shares = _shares(trials, cluster, first, second, chosen, list(table["option"]), level)

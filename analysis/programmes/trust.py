@@ -25,7 +25,7 @@ class Simulated:
 SECTIONS: Mapping[tuple[str, str], Simulated] = {
     ("basis_layers", "coefficients"): Simulated("basis", "basis", "", "nested"),
     ("rating", "odds_of_higher_rating"): Simulated("rating", "", "within", "shared"),
-    ("plausibility", "plausibility"): Simulated("preference", "", "within", "nested"),
+    ("plausibility", "plausibility"): Simulated("preference", "", "within", "shared"),
 }
 """Programme and section → the simulated studies that speak of it."""
 
@@ -46,7 +46,7 @@ def with_trust(programme: Programme, trials: pd.DataFrame, *, cluster: str) -> P
             continue
         told, warnings = _told(about, trials, cluster)
         caption = f"{section.caption} How far to trust these intervals: {told}"
-        sections.append(replace(section, caption=" ".join([caption, *warnings]).strip()))
+        sections.append(replace(section, caption=caption.strip()))
         notes += warnings
     return replace(programme, sections=tuple(sections), notes=tuple(dict.fromkeys(notes)))
 

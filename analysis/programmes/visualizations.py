@@ -171,7 +171,8 @@ def _sensitivity(
         "sensitivity",
         "How sensitive are people?",
         found.table.drop(columns=["bootstrap_low", "bootstrap_high"]),
-        "d′ of a forced choice, from the mean accuracy of people and the ends of its t interval",
+        "sensitivity d′ of a forced choice, from the mean accuracy of people and the ends of its t "
+        "interval",
         (
             Shown("Pictures", "condition", "label"),
             Shown("d′", "d_prime", "number"),

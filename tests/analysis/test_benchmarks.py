@@ -32,6 +32,12 @@ def test_coverage(tmp_path: Path) -> None:
     assert len(found["cells"]) == 6 * 4
     assert found["n_rows"] == 2 * 3
     assert "| 20 | 10 | 0.5 |" in (tmp_path / "table.md").read_text()
+    # The first study of every cell was held against the modules that the programmes call.
+    methods = {row["method"] for row in found["programmes"]}
+    assert methods == {
+        "basis", "basis_by_depth", "rating", "preference_of_two", "preference_of_three"
+    }  # fmt: skip
+    assert all(row["coverage"] >= 0.9 for row in found["programmes"])
 
 
 def test_report() -> None:

@@ -187,6 +187,15 @@ def test_where_people_do_not_differ_in_a_contrast_nothing_is_taken_off() -> None
     assert fit.clustered.contrast(w) == pytest.approx(max(alone))
 
 
+def test_two_items_count_as_one_degree_of_freedom() -> None:
+    """However many people there are: Satterthwaite's sum would say more."""
+    frame = pd.DataFrame(itertools.product(range(30), range(2), range(4)), columns=list("pit"))
+    rng = np.random.default_rng(2)
+    y = (rng.random(len(frame)) < 0.5 + 0.1 * frame["i"] + 0.01 * (frame["p"] % 20)).astype(float)
+    fit = fit_clustered_logit(np.ones((len(y), 1)), y, participants=frame["p"], items=frame["i"])
+    assert fit.satterthwaite([1.0]).df == pytest.approx(1)
+
+
 def test_labels_do_not_matter(trials: pd.DataFrame) -> None:
     x, y = design(trials), trials["correct"]
     first = fit_clustered_logit(x, y, participants=trials["participant"], items=trials["item"])

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from analysis.dataset import from_frames
+from analysis.formatting import degrees
 from analysis.plan import Plan
 from analysis.report import render_report
 from analysis.results import analyze_dataset
@@ -33,7 +34,7 @@ def test_one_accuracy_against_chance() -> None:
     accuracy = results["accuracy"]
     (row,) = accuracy["conditions"]
     assert accuracy["status"] == "confirmatory"
-    assert f"t({row['new_stimuli_df']:.0f}) = {row['new_stimuli_t']:.2f}" in page
+    assert f"t({degrees(row['new_stimuli_df'])}) = {row['new_stimuli_t']:.2f}" in page
     assert "more than chance is expected of other people and other stimuli" in page
     assert "In simulated studies of about this size" in page
     assert "That analysis is not in this report" not in page
@@ -74,10 +75,30 @@ def test_preferences() -> None:
     assert results["programme"]["declared_section"] == "plausibility"
     (section,) = results["programme"]["sections"]
     assert section["scope"] == "people and stimuli like these"
-    assert "two options of each of 10 items" in section["caption"]
+    assert "two or three options, all pairs of them for each of 10 items" in section["caption"]
     assert " ".join(section["caption"].split()) in page
     results, _ = told(pairs(), Plan(outcome="response", formula="response ~ 1"))
     assert results["programme"]["declared_section"] == ""
+
+
+def test_ratings() -> None:
+    rng = np.random.default_rng(2)
+    who, item, method = (index.ravel() for index in np.indices((24, 8, 2)))
+    hidden = 1.0 * method + rng.normal(0, 0.6, 24)[who] + rng.logistic(size=len(who))
+    trials = pd.DataFrame(
+        {
+            "participant": who,
+            "phase": "test",
+            "item": item,
+            "method": np.where(method == 1, "maps", "concepts"),
+            "rating": 1 + (hidden[:, None] > np.array([-1.0, 0.0, 1.0])).sum(axis=1),
+        }
+    )
+    plan = Plan(declared=True, outcome="rating", formula="rating ~ method", method="ordinal")
+    results, page = told(trials, plan)
+    assert results["programme"]["declared_section"] == "odds_of_higher_rating"
+    assert "Which methods are rated higher? confirmatory" in page
+    assert "That analysis is not in this report" not in page
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ numerically. The confirmatory defaults are ``odds_ratio`` and ``difference`` (th
 participant and item) and ``accuracy`` (a condition's, for other people and items; its type I is
 against chance). ``means`` (Welch's or the paired t on participants' means) speaks of these stimuli
 only, so it is shown beside and exempt. What programmes declare beside accuracies (bases by depth,
-ratings) is in ``coverage_programmes.py``, analysed study by study and fewer times.
+ratings, preferences) is in ``coverage_programmes.py``.
 
-    python tests/benchmarks/coverage.py [--quick] [--replications 2000] [--programmes 400]
-        [--cells FILE] [--data analysis/coverage.json] [--table analysis/COVERAGE.md]
+    python tests/benchmarks/coverage.py [--quick] [--replications 2000] [--cells FILE]
+        [--data analysis/coverage.json] [--table analysis/COVERAGE.md]
 
 ``--cells`` keeps each finished cell, so that a run that was stopped goes on there. The same cell
 and number of replications give the same figures, whatever else is asked.
@@ -174,12 +174,10 @@ def outside(table: pd.DataFrame) -> pd.DataFrame:
     return table[~good & (table["method"] != "means")]
 
 
-def shipped(
-    table: pd.DataFrame, replications: int, declared: pd.DataFrame, fewer: int
-) -> dict[str, Any]:
+def shipped(table: pd.DataFrame, declared: pd.DataFrame, replications: int) -> dict[str, Any]:
     """What the report looks its design up in."""
     default = table[table["method"] != "means"].drop(columns="grid")
-    own = declared[default.columns]
+    both = pd.concat([default, declared[default.columns]])
     return {
         "replications": replications,
         "answers": ANSWERS,
@@ -189,12 +187,11 @@ def shipped(
         "good_coverage": GOOD_COVERAGE,
         "good_type_i": GOOD_TYPE_I,
         "columns": list(default.columns),
-        "cells": default.to_numpy(dtype=object).tolist(),
-        "programmes": {"replications": fewer, "cells": own.to_numpy(dtype=object).tolist()},
+        "cells": both.to_numpy(dtype=object).tolist(),
     }
 
 
-def markdown(table: pd.DataFrame, replications: int, declared: pd.DataFrame, fewer: int) -> str:
+def markdown(table: pd.DataFrame, declared: pd.DataFrame, replications: int) -> str:
     """The tables of the documentation."""
     error = np.sqrt(0.05 * 0.95 / replications)
     asked = table[table["grid"] & (table["method"] != "means")]
@@ -216,8 +213,9 @@ def markdown(table: pd.DataFrame, replications: int, declared: pd.DataFrame, few
         "*Odds ratio* and *difference* are the confirmatory comparison (logit clustered by "
         "participant and item by CR2, t with min(participants, items) − k degrees of freedom), on "
         "both scales. *Accuracy* is one condition's for other people and items, its type I against "
-        "chance. *Means* (Welch's t between, the paired t within people) speaks of these stimuli "
-        "only and is exempt: the column shows what happens if it is taken for more.",
+        "chance; its variance and degrees of freedom are of the kind told in the last section. "
+        "*Means* (Welch's t between, the paired t within people) speaks of these stimuli only and "
+        "is exempt: the column shows what happens if it is taken for more.",
     ]
     heads = "".join(f" {name.replace('_', ' ')}: coverage | type I |" for name in METHODS)
     for (people_are, items_are), own in table.groupby(["people_are", "items_are"], sort=True):
@@ -230,19 +228,22 @@ def markdown(table: pd.DataFrame, replications: int, declared: pd.DataFrame, few
         "",
         "## What programmes declare beside accuracies",
         "",
-        f"{fewer} studies a cell (standard error {np.sqrt(0.05 * 0.95 / fewer):.3f}, so that about "
-        "one row in eight is outside by chance alone). *Basis* and *basis by depth*: logit on "
-        "basis × depth, items of their own. *Rating*: odds of a higher rating of five, everybody "
-        "rates both methods on the same items. All clustered by participant and item (CR2). "
-        "Preferences are looked up under *accuracy*: of one pair Bradley and Terry's model is the "
-        "same logit of one share.",
+        f"As many studies a cell. {len(outside(declared))} of {len(declared)} rows are outside. "
+        "*Basis* and *basis by depth*: logit on basis × depth over five layers, items of their "
+        "own. *Rating*: odds of a higher rating of five, everybody rates both methods on the same "
+        "items. *Preference*: Bradley and Terry's strengths of two or three methods, everybody "
+        "chooses in all pairs on the same items (of three, the mean over both strengths). All are "
+        "clustered by participant and item (CR2); a contrast has the largest of the variances by "
+        "participant, by item and by both, and Satterthwaite's degrees of freedom.",
     ]
     for (method, people_are), own in declared.groupby(["method", "people_are"], sort=False):
         who = f", {HEADS[people_are].lower()}" if method.startswith("basis") else ""
         lines += ["", f"### {method.replace('_', ' ').capitalize()}{who}", ""]
-        lines += ["| people | items | SD of items | coverage | type I |", "|" + "---|" * 5]
-        for row in own.itertuples():
-            lines.append(f"| {row.people} | {row.items} | {row.item_sd} | {shown(row)} |")
+        heads = "".join(f" SD {sd}: coverage | type I |" for sd in ITEM_SD)
+        lines += [f"| people | items |{heads}", "|" + "---|" * (2 + 2 * len(ITEM_SD))]
+        for (people, items), cells in own.groupby(["people", "items"]):
+            shares = " | ".join(shown(row) for row in cells.itertuples())
+            lines.append(f"| {people} | {items} | {shares} |")
     return "\n".join(lines) + "\n"
 
 
@@ -261,32 +262,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Coverage and type-I error by simulation.")
     parser.add_argument("--quick", action="store_true", help="four cells, fewer studies")
     parser.add_argument("--replications", type=int, default=2000, help="studies a cell")
-    parser.add_argument("--programmes", type=int, default=400, help="the same of programmes")
     parser.add_argument("--cells", type=Path, help="keep finished cells here, and go on from them")
     parser.add_argument("--data", type=Path, help="write what the report looks up here")
     parser.add_argument("--table", type=Path, help="write the table as Markdown here")
     options = parser.parse_args()
     designs, replications = all_cells(), options.replications
-    studies, fewer = all_studies(), options.programmes
+    studies = all_studies()
     if options.quick:
         sizes = ((20, 10, 0.5), (40, 20, 0.3))
         kinds = (("between", "nested"), ("within", "nested"), ("within", "shared"))
         designs = [Design(*kind, *size) for kind, size in product(kinds, sizes)]
-        replications, fewer = min(replications, 400), min(fewer, 20)
+        replications = min(replications, 400)
         studies = [one for one in studies if (one.people, one.items, one.item_sd) == (20, 10, 0.5)]
     table = pd.DataFrame(simulate(designs, replications, options.cells))
-    declared = pd.DataFrame(simulate_programmes(studies, fewer, options.cells))
+    declared = pd.DataFrame(simulate_programmes(studies, replications, options.cells))
     if options.table is not None:
-        page = markdown(table, replications, declared, fewer)
+        page = markdown(table, declared, replications)
         options.table.write_text(page, encoding="utf-8")
     if options.data is not None:
-        content = shipped(table, replications, declared, fewer)
+        content = shipped(table, declared, replications)
         text = json.dumps(content, separators=(",", ":"))
         options.data.write_text(text.replace("],[", "],\n["), encoding="utf-8")
     grid = table[table["grid"]]
     found: dict[str, Any] = {what: by_people(grid, what) for what in ("coverage", "type_i")}
     found |= {
         "outside": json.loads(outside(grid).to_json(orient="records")),
+        "outside_programmes": json.loads(outside(declared).to_json(orient="records")),
         "n_rows": int((grid["method"] != "means").sum()),
         "cells": json.loads(table.to_json(orient="records")),
         "programmes": json.loads(declared.to_json(orient="records")),

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from coverage_batches import binomial_fit, contrasts
 from numpy.typing import NDArray
 from scipy import special
 
@@ -169,9 +170,10 @@ def difference(counts: Floats, design: Design) -> tuple[Estimates, Estimates]:
 
 def one_accuracy(counts: Floats, design: Design) -> Estimates:
     """Log odds of the first condition, for other people and items."""
-    logit, covariance = clustered(counts[:1], design)
-    df = float(min(design.in_condition, design.items) - 1)
-    return Estimates(logit[:, 0], np.sqrt(covariance[:, 0, 0]), df)
+    x = np.ones((1, design.items, 1))
+    fit = binomial_fit(np.moveaxis(counts[:1], 0, 1), x, design.repeats)
+    ((variance, df),) = contrasts(fit, [np.ones(1)], within=False, shared=False)
+    return Estimates(fit.coefficients[:, 0], np.sqrt(variance), df)
 
 
 def on_means(counts: Floats, design: Design) -> Estimates:
