@@ -55,3 +55,9 @@ def test_split_half() -> None:
 
 def test_bootstrap() -> None:
     assert {"seconds_560", "seconds_5600"} <= run("bootstrap.py").keys()
+
+
+def test_spoiled_data_of_a_programme_through_the_command() -> None:
+    found = run("degenerate.py", "--programme", "rating")
+    assert found["runs"] == 8
+    assert found["problems"] == {}
