@@ -88,10 +88,13 @@ def build_atlas(
     at = {name: classifier.at(name) for name in dict.fromkeys(layers)}
     at = at or {classifier.layer: classifier}
     main = next(iter(at.values()))
+    synonyms = classifier.synonyms
+    if len(synonyms) == 1000:  # maybe ImageNet's; its tables take seconds to import
+        synonyms = folder_names(synonyms)
     folders = find_classes(
         root,
         classifier.class_names,
-        folder_names(classifier.synonyms),
+        synonyms,
         None if labels is None else Path(labels),
         classes,
     )

@@ -146,7 +146,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--activations", type=Path, help=".npy of a non-negative matrix")
     options = parser.parse_args()
-    n, d, r, repeats = (2000, 1024, 16, 1) if options.quick else (6000, 2048, 25, 3)
+    n, d, r, repeats = (800, 512, 12, 1) if options.quick else (6000, 2048, 25, 3)
     torch.set_num_threads(options.threads)
     warnings.filterwarnings("ignore", module="sklearn")
     if options.activations:
