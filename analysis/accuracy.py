@@ -3,7 +3,8 @@
 Answers of one person hang together, so an interval on pooled answers is far too narrow (for 40
 people with 40 answers each and a spread of .6 logits between people it covers .69 instead of .95).
 Here the person is the unit: Student's t on participants' mean accuracies, a bootstrap over
-participants, and Wilson's interval on the effective number of answers n / deff beside them.
+participants, and Wilson's interval on the effective number of answers n / deff beside them. Where
+stimuli are named, a logit clustered by participant and item speaks of other stimuli, too.
 
 Notation: person j answered n_j trials, k_j of them right; p = Σk / Σn; design effect
 deff = V / (p(1−p)/Σn) with V = G/(G−1) Σ(k_j − p n_j)² / (Σn)².

@@ -2,8 +2,9 @@
 
 Notation: X (N, k) design, y (N,) answers in {0, 1}, p = 1 / (1 + exp(−Xβ)), scores
 s_i = x_i (y_i − p_i), information H_i = p_i (1 − p_i) x_i x_iᵀ. The covariance is clustered by
-participant and item (:mod:`analysis.sandwich`), and t statistics have
-min(G_participant, G_item) − k degrees of freedom.
+participant and item (:mod:`analysis.sandwich`). For comparisons of conditions t statistics have
+min(G_participant, G_item) − k degrees of freedom; a single accuracy and models of more than
+conditions take those of their own contrast (:meth:`LogitFit.satterthwaite`).
 
 Sources: Cameron, Gelbach and Miller (2011), Journal of Business & Economic Statistics 29, sections
 2.2–2.3; Cameron and Miller (2015), Journal of Human Resources 50, section VI.D, for the degrees of
