@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -45,8 +46,16 @@ FAMILIES = tuple(sorted((LABELLED_FAMILY, LOOKALIKE_FAMILY, OTHER_FAMILY)))
 LABELLED = FAMILIES.index(LABELLED_FAMILY)
 
 
+@lru_cache(maxsize=400)
+def drawn(leaf: LeafSpec) -> tuple[Image.Image, NDArray[np.bool_]]:
+    """Picture (PX, PX) and where the label is (256, 256); tests look at the same leaves."""
+    rendered = draw(leaf)
+    picture = rendered.image.resize((PX, PX), Image.Resampling.BILINEAR)
+    return picture, rendered.masks["label"]
+
+
 def picture(leaf: LeafSpec) -> Image.Image:
-    return draw(leaf).image.resize((PX, PX), Image.Resampling.BILINEAR)
+    return drawn(leaf)[0]
 
 
 def tensor(pictures: Sequence[Image.Image]) -> Tensor:
@@ -134,7 +143,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 def label_share(maps: Tensor, leaves: Sequence[LeafSpec]) -> NDArray[np.float64]:
     """Share of each concept's map that lies on the label, (r,), over that of an even map."""
-    masks = np.stack([draw(leaf).masks["label"] for leaf in leaves])[:, None]
+    masks = np.stack([drawn(leaf)[1] for leaf in leaves])[:, None]
     cover = nn.functional.adaptive_avg_pool2d(
         torch.from_numpy(masks.astype(np.float32)), maps.shape[-2:]
     )
