@@ -36,6 +36,16 @@ def coverage(polygons: Iterable[Array]) -> Field:
     return out
 
 
+def box_of(cover: Field, margin_px: int) -> tuple[slice, slice]:
+    """Rows and columns that are touched, and some more on each side where the picture has them."""
+    sides = []
+    for axis in (1, 0):
+        at = np.flatnonzero(cover.any(axis=axis))
+        start, stop = (int(at[0]), int(at[-1]) + 1) if len(at) else (0, 0)
+        sides.append(slice(max(start - margin_px, 0), stop + margin_px))
+    return sides[0], sides[1]
+
+
 def ribbon(points: Array, widths: Array) -> Array:
     """Polygon of a curve with the given full widths, both in pixels."""
     n = len(points)

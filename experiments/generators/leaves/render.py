@@ -22,7 +22,7 @@ from experiments.generators.leaves.noise import (
 )
 from experiments.generators.leaves.outline import Array, bare_outline, full_outline
 from experiments.generators.leaves.placement import Placement, place
-from experiments.generators.leaves.raster import coverage, disc, ribbon
+from experiments.generators.leaves.raster import box_of, coverage, disc, ribbon
 from experiments.generators.leaves.spec import SIZE_PX, LeafSpec
 from experiments.generators.leaves.veins import veins
 
@@ -47,6 +47,8 @@ MASKS: tuple[str, ...] = (
 MARGIN_PX = 9.0
 APEX_REACH = 0.18
 _VEIN_SHARE = 0.35
+_SMOOTHED_PX = 9
+"""No filter of the blade's surface reaches farther."""
 
 # One independent stream of noise per layer: a change in one never touches another.
 _BACKGROUND, _PIGMENT, _NET, _BULK, _SCRIPT, _STONE, _SENSOR, _EDGE = range(8)
@@ -65,6 +67,8 @@ class _Blade:
     """Everything geometric about the leaf, rasterised once."""
 
     placement: Placement
+    x: Field  # leaf coordinates
+    y: Field
     ground: surface.Ground
     whole: Field  # coverage before holes
     visible: Field  # coverage with holes
@@ -97,7 +101,8 @@ def draw(spec: LeafSpec) -> Rendered:
     picture, leaf_shadow = _cast(picture, spec, leaf, spec.pose.lift_px)
     picture = _lay_petiole(picture, spec, blade)
     colours, pigment = _blade_colours(spec, blade)
-    picture = mix(picture, colours, blade.visible)
+    part = (slice(None), *blade.ground.box)
+    picture[part] = mix(picture[part], colours, blade.ground.part(blade.visible))
     picture, label_shadow = _lay_label(picture, spec, paper)
     shadow = np.maximum(np.maximum(stone_shadow, leaf_shadow * (1 - leaf)), label_shadow)
     picture = _expose(picture, spec)
@@ -123,6 +128,7 @@ def _rasterise(spec: LeafSpec) -> _Blade:
     whole = coverage([placement.to_px(full_outline(spec.shape, spec.margin, spec.apex).polygon)])
     bare_cover = coverage([placement.to_px(bare.polygon)])
     x, y = placement.to_leaf()
+    box = box_of(np.maximum(whole, bare_cover), _SMOOTHED_PX)
     holes = [
         disc(_point(placement, hx, hy), r * placement.scale_px) for hx, hy, r in spec.damage.holes
     ]
@@ -133,7 +139,9 @@ def _rasterise(spec: LeafSpec) -> _Blade:
         ribbons[vein.order].append(ribbon(placement.to_px(vein.points), widths))
     return _Blade(
         placement=placement,
-        ground=surface.Ground(x, y, placement.scale_px, bare_cover),
+        x=x,
+        y=y,
+        ground=surface.Ground(box, x[box], y[box], placement.scale_px, bare_cover[box]),
         whole=whole,
         visible=visible,
         petiole=coverage([_petiole(spec, placement)]),
@@ -216,35 +224,39 @@ def _lay_petiole(picture: Field, spec: LeafSpec, blade: _Blade) -> Field:
 
 
 def _blade_colours(spec: LeafSpec, blade: _Blade) -> tuple[Field, Field]:
+    """Colours (3, h, w) and second pigment (h, w), both of the box that holds the blade."""
     palette, ground = spec.palette, blade.ground
+    primary, secondary = ground.part(blade.primary), ground.part(blade.secondary)
     pigment = surface.pigment(spec.texture, ground, _rng(spec, _PIGMENT))
     bulk_rng, net_rng = _rng(spec, _BULK), _rng(spec, _NET)
-    colours = plain(palette.blade) * (1 + 0.07 * octaves(bulk_rng, 50, 4))
+    bulk = 1 + 0.07 * ground.part(octaves(bulk_rng, 50, 4))
+    colours = np.asarray(palette.blade, np.float32)[:, None, None] * bulk
     colours = mix(colours, palette.second, 0.92 * pigment)
-    fine = surface.net(spec.venation, net_rng)
+    fine = surface.net(spec.venation, ground, net_rng)
     colours = mix(colours, palette.vein, 0.16 * fine)
-    colours = mix(colours, palette.vein, 0.75 * blade.secondary)
-    colours = mix(colours, palette.vein, 0.92 * blade.primary)
-    colours = _with_specks(colours, spec, blade)
-    height = palette.relief * surface.vein_height(blade.primary, blade.secondary)
-    height = height - 0.28 * palette.relief * fine + 0.10 * smooth(bulk_rng, 2.4)
+    colours = mix(colours, palette.vein, 0.75 * secondary)
+    colours = mix(colours, palette.vein, 0.92 * primary)
+    colours = _with_specks(colours, spec, ground)
+    height = palette.relief * surface.vein_height(primary, secondary)
+    height = height - 0.28 * palette.relief * fine + 0.10 * ground.part(smooth(bulk_rng, 2.4))
     height = height + surface.bulk_height(spec.pose, ground, bulk_rng)
     slope = relief(height, spec.light.azimuth_deg)
-    edge = relief(ndimage.gaussian_filter(blade.visible, 0.8, truncate=3), spec.light.azimuth_deg)
+    visible = ground.part(blade.visible)
+    edge = relief(ndimage.gaussian_filter(visible, 0.8, truncate=3), spec.light.azimuth_deg)
     shade = 1 + spec.light.strength * (0.42 * np.clip(slope, -1.1, 1.1) + 0.35 * edge)
-    gloss = palette.gloss * ramp(slope + 0.15 * smooth(bulk_rng, 60), 0.25, 1.0)
+    gloss = palette.gloss * ramp(slope + 0.15 * ground.part(smooth(bulk_rng, 60)), 0.25, 1.0)
     lit = colours * np.clip(shade, 0.3, 1.8)
     return mix(np.asarray(lit, np.float32), (1.0, 1.0, 0.96), 0.5 * gloss), pigment
 
 
-def _with_specks(colours: Field, spec: LeafSpec, blade: _Blade) -> Field:
+def _with_specks(colours: Field, spec: LeafSpec, ground: surface.Ground) -> Field:
     """Brown specks, and brown rims around the holes."""
-    weight = _nothing()
+    weight = np.zeros_like(ground.x)
     for x, y, r in spec.damage.specks:
-        away = np.hypot(blade.ground.x - x, blade.ground.y - y)
+        away = np.hypot(ground.x - x, ground.y - y)
         weight = np.maximum(weight, 1 - ramp(away, 0.6 * r, 1.2 * r))
     for x, y, r in spec.damage.holes:
-        away = np.hypot(blade.ground.x - x, blade.ground.y - y)
+        away = np.hypot(ground.x - x, ground.y - y)
         weight = np.maximum(weight, 0.8 * (1 - ramp(away, r, 1.7 * r)))
     return mix(colours, (0.30, 0.19, 0.10), 0.75 * weight)
 
@@ -307,7 +319,8 @@ def _masks(
     masks["primary_veins"] = on_blade & (blade.primary >= _VEIN_SHARE)
     masks["secondary_veins"] = on_blade & (blade.secondary >= _VEIN_SHARE) & ~masks["primary_veins"]
     masks["apex"] = on_blade & _near_apex(blade, spec)
-    masks["texture"] = on_blade & (pigment > 0.5)
+    masks["texture"] = np.zeros_like(on_blade)
+    masks["texture"][blade.ground.box] = on_blade[blade.ground.box] & (pigment > 0.5)
     masks["shadow"] = shadow > 0
     return {name: masks[name] for name in MASKS}
 
@@ -325,7 +338,7 @@ def _rim(inside: Mask) -> Mask:
 
 
 def _near_apex(blade: _Blade, spec: LeafSpec) -> Mask:
-    x, y = blade.ground.x, blade.ground.y
+    x, y = blade.x, blade.y
     near: Mask = np.hypot(x, y - blade.top) < APEX_REACH
     cut = (np.abs(x) < spec.apex.reach + 0.03) & (y > blade.top - spec.apex.size - 0.06)
     return near | (cut & (y > 0.3))

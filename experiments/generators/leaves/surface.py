@@ -9,17 +9,25 @@ import numpy as np
 from scipy import ndimage
 
 from experiments.generators.leaves.noise import Field, Rng, octaves, ramp, smooth
-from experiments.generators.leaves.spec import SIZE_PX, Pose, Texture, Venation
+from experiments.generators.leaves.spec import Pose, Texture, Venation
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What surface functions need to know: leaf coordinates of each pixel, scale, bare shape."""
+    """What surface functions need to know: leaf coordinates of each pixel, scale, bare shape.
 
+    All of the box that holds the blade alone; `part` cuts it out of a whole picture's field.
+    """
+
+    box: tuple[slice, slice]
     x: Field
     y: Field
     scale_px: float
     bare: Field
+
+    def part(self, field: Field) -> Field:
+        """The box of a field (256, 256)."""
+        return field[self.box]
 
     @property
     def edge_px(self) -> Field:
@@ -28,8 +36,8 @@ class Ground:
 
 
 def pigment(texture: Texture, ground: Ground, rng: Rng) -> Field:
-    """Weight (256, 256) of the second pigment: `share` of the bare shape has more than ½."""
-    wander = octaves(rng, 34, 3)
+    """Weight of the second pigment: `share` of the bare shape has more than ½."""
+    wander = ground.part(octaves(rng, 34, 3))
     field = _PATTERNS[texture.kind](texture, ground, wander, rng)
     inside = field[ground.bare > 0.5]
     level = float(np.quantile(inside, 1 - texture.share))
@@ -38,7 +46,7 @@ def pigment(texture: Texture, ground: Ground, rng: Rng) -> Field:
 
 
 def _cloud(texture: Texture, ground: Ground, wander: Field, rng: Rng) -> Field:
-    return octaves(rng, 46 * texture.scale, 4)
+    return ground.part(octaves(rng, 46 * texture.scale, 4))
 
 
 def _rim(texture: Texture, ground: Ground, wander: Field, rng: Rng) -> Field:
@@ -112,12 +120,13 @@ def vein_height(primary: Field, secondary: Field) -> Field:
     return out
 
 
-def net(venation: Venation, rng: Rng) -> Field:
+def net(venation: Venation, ground: Ground, rng: Rng) -> Field:
     """Finest veins as weight 0 … 1: a net for pinnate and palmate leaves, nothing for the rest."""
     if venation.kind not in ("pinnate", "palmate"):
-        return np.zeros((SIZE_PX, SIZE_PX), np.float32)
-    lines = 1 - ramp(np.abs(smooth(rng, 8.5)), 0.0, 0.28)
-    out: Field = np.maximum(lines, 1 - ramp(np.abs(smooth(rng, 5.5)), 0.0, 0.25))
+        return np.zeros_like(ground.x)
+    lines = 1 - ramp(np.abs(ground.part(smooth(rng, 8.5))), 0.0, 0.28)
+    fine = 1 - ramp(np.abs(ground.part(smooth(rng, 5.5))), 0.0, 0.25)
+    out: Field = np.maximum(lines, fine)
     return out
 
 
@@ -127,5 +136,6 @@ def bulk_height(pose: Pose, ground: Ground, rng: Rng) -> Field:
     fold = 0.22 * pose.fold * np.sqrt(across**2 + 9)
     curl = 0.10 * pose.curl * across**2 / (0.3 * ground.scale_px)
     along = 0.08 * pose.curl * (ground.y - 0.5) ** 2 * ground.scale_px
-    out: Field = (fold + curl + along + 1.6 * octaves(rng, 60, 2)).astype(np.float32)
+    waves = 1.6 * ground.part(octaves(rng, 60, 2))
+    out: Field = (fold + curl + along + waves).astype(np.float32)
     return out
