@@ -26,7 +26,8 @@ from analysis.intervals import wilson
 from analysis.people import require_columns
 
 Floats = NDArray[np.float64]
-COMPLETE = "complete"
+FINISHED = ("complete", "excluded")
+"""Status of people who finished; the second, of those whom a researcher excluded afterwards."""
 PERMUTATIONS = 10_000
 
 
@@ -96,7 +97,7 @@ def attrition(
     frame = pd.DataFrame(
         {
             "condition": assigned["condition"].astype(str).to_numpy(),
-            "left": (assigned["status"] != COMPLETE).to_numpy(),
+            "left": ~assigned["status"].isin(FINISHED).to_numpy(),
             "excluded": _excluded(assigned, notes),
         }
     )

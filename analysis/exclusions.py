@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analysis.attrition import FINISHED
 from analysis.checks import Unknown, check_values
 from analysis.cleaning import answered
 from analysis.dataset import Dataset
@@ -21,6 +22,7 @@ COMPLETE = "complete"
 NO_CONDITION = "no condition was drawn"
 NO_ANSWERS = "no answered test trial"
 LEFT = "did not finish"
+BY_HAND = "excluded by the researcher"
 STATUS_WORDS = {
     "arrived": "left before consent",
     "consented": "left after consent",
@@ -29,7 +31,6 @@ STATUS_WORDS = {
     "returned": "returned the task",
     "timed_out": "ran out of time",
     "withdrawn": "withdrew",
-    "excluded": "excluded by the researcher",
 }
 
 
@@ -87,8 +88,10 @@ def apply_exclusions(data: Dataset, criteria: tuple[Criterion, ...] | None = Non
     status = _status(data, notes)
     if status is not None:
         words = status.map(STATUS_WORDS).fillna("status " + status)
-        exclude((status != COMPLETE).to_numpy() & (condition == "").to_numpy(), NO_CONDITION)
-        exclude((status != COMPLETE).to_numpy(), f"{LEFT}: " + words)
+        left = ~status.isin(FINISHED).to_numpy()
+        exclude(left & (condition == "").to_numpy(), NO_CONDITION)
+        exclude(left, f"{LEFT}: " + words)
+        exclude((status != COMPLETE).to_numpy(), BY_HAND)
     for rule in rules:
         failed, value = _evaluate(rule, data, notes)
         if value is not None:
@@ -219,6 +222,9 @@ def _flow(decisions: pd.DataFrame, rules: tuple[Criterion, ...]) -> pd.DataFrame
     for words in sorted(set(assigned.loc[left, "reason"])):
         add("left", words.removeprefix(f"{LEFT}: "), assigned[assigned["reason"] == words])
     add("finished", "finished", assigned[~left])
+    by_hand = assigned[assigned["reason"] == BY_HAND]
+    if len(by_hand):
+        add("excluded", BY_HAND, by_hand)
     for rule in rules:
         add("excluded", rule.words(), assigned[assigned["reason"] == rule.words()])
     empty = assigned[assigned["reason"] == NO_ANSWERS]

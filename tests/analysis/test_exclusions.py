@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis.dataset import Dataset, from_frames, read_dataset
-from analysis.exclusions import apply_exclusions
+from analysis.exclusions import BY_HAND, apply_exclusions
 from analysis.plan import Criterion, Plan
 
 
@@ -69,6 +69,16 @@ def test_flow_adds_up(data: Dataset) -> None:
     for (step, what), n in by_condition.items():
         row = flow[(flow["condition"] == "") & (flow["step"] == step) & (flow["what"] == what)]
         assert n == row["n"].item()
+
+
+def test_who_was_excluded_by_hand_finished_all_the_same(data: Dataset) -> None:
+    data.participants.loc[0, "status"] = "excluded"
+    result = apply_exclusions(data)
+    assert result.decisions.set_index("participant").loc["p0", "reason"] == BY_HAND
+    total = result.flow[result.flow["condition"] == ""]
+    assert total.groupby("step")["n"].sum()[["left", "finished", "excluded"]].tolist() == [1, 4, 3]
+    assert total.set_index("what").loc[BY_HAND, "n"] == 1
+    assert apply_exclusions(data, ()).included == {"p1", "p2", "p3"}, "whatever the criteria"
 
 
 def test_thresholds_can_be_moved(data: Dataset) -> None:

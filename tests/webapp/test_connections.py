@@ -15,11 +15,11 @@ from tests.webapp.person import Person
 from webapp.app import create_app
 from webapp.config import ServerConfig
 from webapp.database import CONNECTIONS_A_THREAD, THREADS, Database
-from webapp.serving import SPARE, too_few
 from webapp.services.exports import export
 from webapp.services.publishing import publish
 from webapp.services.studies import by_name
 from webapp.services.upkeep import tidy
+from webapp.serving import SPARE, too_few
 
 BOTH_DATABASES = True
 DEFAULT_ROOM = 100 - 3
