@@ -109,6 +109,7 @@ class Run {
       trial: session.current as PublicTrial,
       before: this.before,
       fullScreen: session.settings.full_screen && !document.fullscreenElement,
+      keyboard: !matchMedia("(hover: none) and (pointer: coarse)").matches,
       breakS: session.settings.break_s,
       resume: session.settings.resume,
     });

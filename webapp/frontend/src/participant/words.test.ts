@@ -9,6 +9,7 @@ const FIRST: Passage = {
   trial: { index: 0, kind: "two-afc", phase: "test" },
   before: null,
   fullScreen: false,
+  keyboard: true,
   breakS: 0,
   resume: "resume",
 };
@@ -20,6 +21,12 @@ test("the first page says what closing it means, where that is not what one expe
   assert.doesNotMatch(text("resume"), /close/);
   const later = { ...FIRST, first: false, before: FIRST.trial, resume: "refuse" } as const;
   assert.doesNotMatch(gateText(later).text, /close/);
+});
+
+test("only who has keys is told of one", () => {
+  const full = { ...FIRST, fullScreen: true };
+  assert.match(gateText(full).text, /fills the screen; Esc leaves it\.$/);
+  assert.match(gateText({ ...full, keyboard: false }).text, /fills the screen\.$/);
 });
 
 test("who comes back is told whether the part begins again", () => {

@@ -14,6 +14,8 @@ export interface Passage {
   before: PublicTrial | null;
   /** The next press asks for the full screen. */
   fullScreen: boolean;
+  /** There is a key to leave it by. */
+  keyboard: boolean;
   /** Shortest break between blocks. */
   breakS: number;
   resume: Settings["resume"];
@@ -32,7 +34,8 @@ export function gateText(passage: Passage): GateText {
   const between = passage.before !== null && passage.before.phase !== "practice";
   if (between && passage.breakS > 0) words.wait_s = passage.breakS;
   if (!passage.fullScreen) return words;
-  return { ...words, text: `${words.text} The task fills the screen; Esc leaves it.` };
+  const leaving = passage.keyboard ? "; Esc leaves it" : "";
+  return { ...words, text: `${words.text} The task fills the screen${leaving}.` };
 }
 
 function textOf({ first, answered, total, trial, before }: Passage): GateText {
