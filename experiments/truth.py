@@ -84,7 +84,8 @@ def calibrated(
     Raises
     ------
     LensError
-        If guesses and lapses put the wanted accuracy out of reach.
+        If guesses and lapses put the wanted accuracy out of reach, or pictures do that speak
+        against the right answer.
     """
     reference = study.config.analysis.reference or study.conditions[0]
     effects: dict[str, float] = {}
@@ -95,6 +96,12 @@ def calibrated(
             return _accuracy(study, replace(observer, effects={name: shift}), name) - wanted
 
         low, high = wanted + excess(-REACH), wanted + excess(REACH)
+        if high <= low:
+            raise LensError(
+                f"observer: in {name} the pictures say no more for the right answer than against "
+                "it, so that whoever goes by them is right by chance alone; ask about other items, "
+                "or take --observer guesser"
+            )
         if not low + 0.005 < wanted < high - 0.005:
             raise LensError(
                 f"observer: accuracy {wanted:.3f} in {name} is out of reach between guessing "

@@ -89,7 +89,8 @@ def _enough(study: Study, condition: str, pool: ChoicePool) -> list[Finding]:
 
 
 def _evidence(study: Study, condition: str) -> list[Finding]:
-    """How much the pictures say for the right answer: conditions may differ in difficulty."""
+    """How much the pictures say for the right answer: conditions may differ in difficulty, and who
+    goes by pictures that say nothing for it cannot be better than chance."""
     asked = study.task.asked(study, condition)
     if not asked:
         return []
@@ -99,4 +100,7 @@ def _evidence(study: Study, condition: str) -> list[Finding]:
         f"the next (SD {gaps.std():.2f}); in {np.mean(gaps < 0):.0%} of the trials they speak "
         "against it"
     )
-    return [Finding("note", "evidence", text)]
+    if gaps.mean() > 0:
+        return [Finding("note", "evidence", text)]
+    text += ": people who go by them will not do better than by guessing; ask about other items"
+    return [Finding("warning", "evidence", text)]

@@ -18,9 +18,13 @@ import pytest
 
 from experiments import audit
 from experiments.audit import audit_study
+from experiments.observers import Psychometric
 from experiments.paradigms import BuildRequest, get_paradigm
+from experiments.paradigms.base import AskedTrial
 from experiments.schedule import ScheduledTrial, draw_schedule
 from experiments.study import Study, read_rows
+from experiments.truth import calibrated
+from lens_core.atlas import LensError
 from tests.support.atlases import make_atlas
 from tests.support.mistakes import make_mistaken
 
@@ -242,3 +246,17 @@ def test_the_same_question_twice_is_warned_of(drafts: dict[str, Study], tmp_path
     found = [f for f in audit_study(Study.open(study.root)) if f.check == "repeated trials"]
     assert [f.level for f in found] == ["warning", "warning"]
     assert "up to 5 times" in found[0].text
+
+
+def test_pictures_that_say_nothing_for_the_right_answer(
+    drafts: dict[str, Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = drafts["binary_choice"]
+    monkeypatch.setattr(
+        type(study.task), "asked", lambda *_: [AskedTrial(gap, 0.5, 2) for gap in (-1.0, 0.8)]
+    )
+    warned = [f.text for f in audit_study(study) if (f.level, f.check) == ("warning", "evidence")]
+    assert len(warned) == 1
+    assert "not do better than by guessing" in warned[0]
+    with pytest.raises(LensError, match="right by chance alone"):
+        calibrated(study, Psychometric(), accuracy=0.7)
