@@ -52,5 +52,6 @@ def test_ci_runs_the_command_that_the_readme_gives_for_tests() -> None:
     line = next(line for line in SHELL.splitlines() if "pytest" in line)
     make, install, run = (part.strip() for part in line.split("&&"))
     assert make in script
-    assert install.replace("pip install", "pip install -q") in script
+    # The same things installed: compiled later, by whoever needs them.
+    assert install.replace("pip install", "pip install -q --no-compile") in script
     assert run in script
