@@ -219,7 +219,7 @@ def test_pictures_that_say_nothing_leave_people_at_chance(choice: Study) -> None
     """The parts of the synthetic atlas are as strong as their wholes everywhere."""
     assert {trial.gap for trial in choice.task.asked(choice, "subconcept")} == {0.0}
     assert truth(choice, Psychometric()).accuracy["subconcept"] == pytest.approx(0.5)
-    with pytest.raises(LensError, match="out of reach"):
+    with pytest.raises(LensError, match="right by chance alone"):
         calibrated(choice, Psychometric(), 0.75)
 
 
