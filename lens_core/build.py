@@ -88,13 +88,10 @@ def build_atlas(
     at = {name: classifier.at(name) for name in dict.fromkeys(layers)}
     at = at or {classifier.layer: classifier}
     main = next(iter(at.values()))
-    synonyms = classifier.synonyms
-    if len(synonyms) == 1000:  # maybe ImageNet's; its tables take seconds to import
-        synonyms = folder_names(synonyms)
     folders = find_classes(
         root,
         classifier.class_names,
-        synonyms,
+        folder_names(classifier.synonyms),
         None if labels is None else Path(labels),
         classes,
     )

@@ -87,7 +87,8 @@ def imagenet_synonyms() -> tuple[tuple[str, ...], ...]:
 
 def folder_names(synonyms: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
     """Names that a class's folder may bear: its synonyms and, of ImageNet's, its WordNet id."""
-    if synonyms != imagenet_synonyms():
+    # ImageNet's tables take seconds to import: only for what may be its classes.
+    if len(synonyms) != 1000 or synonyms != imagenet_synonyms():
         return synonyms
     from timm import data
 
