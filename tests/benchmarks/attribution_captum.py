@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from safetensors.torch import load_file
+from PIL import Image, ImageOps
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from lens_core.attribution.segments import grid_segments
@@ -51,6 +54,18 @@ class Case:
         once = ("saliency", "gradient_input", "gradcam", "gradcam_pp", "fem")
         once += ("guided_backprop", "deconvnet")
         return self.n_gradient if name in once else self.n_sampled
+
+
+def write_photographs(folder: Path, px: int, out: Path) -> int:
+    """The model's views of a folder's photographs as one file; how many there are."""
+    files = [f for f in sorted(folder.rglob("*")) if f.suffix.lower() in {".jpg", ".jpeg", ".png"}]
+    seen = []
+    for file in files:
+        with Image.open(file) as opened:
+            square = ImageOps.fit(opened.convert("RGB"), (px, px), Image.Resampling.BICUBIC)
+        seen.append(torch.from_numpy(np.array(square)).permute(2, 0, 1))
+    save_file({"pictures": torch.stack(seen).contiguous()}, out)
+    return len(seen)
 
 
 def window(px: int) -> tuple[int, int]:

@@ -87,8 +87,8 @@ def cell(design: Design, replications: int) -> list[dict[str, Any]]:
         if start == 0 and (apart := disagreement(effect, design)) > 1e-6:
             raise SystemExit(f"{design.key}: the batch differs from the analysis by {apart:g}")
     about = {
-        "people_are": design.kind,
-        "items_are": design.item_kind,
+        "people_are": design.people_are,
+        "items_are": design.items_are,
         "people": design.people,
         "items": design.items,
         "item_sd": design.item_sd,

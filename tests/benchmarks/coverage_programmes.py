@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from coverage_batches import Fitted, Floats, binomial_fit, contrasts, ordinal_fit
-from coverage_studies import ALIKE, ANSWERS, BASE, EFFECT, LEVEL, PERSON_SD, Estimates
+from coverage_studies import ALIKE, BASE, EFFECT, LEVEL, PERSON_SD, Design, Estimates
 from planted_studies import STEPS, marginal_odds, share
 from scipy import special
 
@@ -41,36 +41,15 @@ AT_ONCE = 8_000_000
 
 
 @dataclass(frozen=True)
-class Study:
-    """A cell: what is asked, how people meet conditions, their number, items, SD of items."""
+class Study(Design):
+    """A cell of one programme: what is asked."""
 
     kind: str
-    people_are: str
-    items_are: str
-    people: int
-    items: int
-    item_sd: float
 
     @property
     def key(self) -> str:
         """Names the cell in files."""
-        place = f"{self.people_are}-{self.items_are}-{self.people}-{self.items}"
-        return f"{self.kind}-{place}-{self.item_sd}"
-
-    @property
-    def within(self) -> bool:
-        """Whether everybody meets all conditions."""
-        return self.people_are == "within"
-
-    @property
-    def in_condition(self) -> int:
-        """People who meet a condition."""
-        return self.people if self.within else self.people // 2
-
-    @property
-    def repeats(self) -> int:
-        """Answers of a person to an item in a condition."""
-        return ANSWERS // self.items
+        return f"{self.kind}-{super().key}"
 
 
 @dataclass(frozen=True)
@@ -92,7 +71,7 @@ def all_studies() -> list[Study]:
         ("preference_of_three", "within", "shared"),
     )
     sizes = list(product(PEOPLE, ITEMS, ITEM_SD))
-    return [Study(*kind, *size) for kind in kinds for size in sizes]
+    return [Study(*met, *size, kind) for kind, *met in kinds for size in sizes]
 
 
 def rows(study: Study, replications: int) -> list[dict[str, Any]]:

@@ -41,8 +41,8 @@ LEVEL = 0.95
 class Design:
     """A cell: how people and items meet conditions, people in all, items a condition, their SD."""
 
-    kind: str
-    item_kind: str
+    people_are: str
+    items_are: str
     people: int
     items: int
     item_sd: float
@@ -50,17 +50,17 @@ class Design:
     @property
     def key(self) -> str:
         """Names the cell in files."""
-        return f"{self.kind}-{self.item_kind}-{self.people}-{self.items}-{self.item_sd}"
+        return f"{self.people_are}-{self.items_are}-{self.people}-{self.items}-{self.item_sd}"
 
     @property
     def within(self) -> bool:
-        """Whether everybody meets both conditions."""
-        return self.kind == "within"
+        """Whether everybody meets all conditions."""
+        return self.people_are == "within"
 
     @property
     def shared(self) -> bool:
-        """Whether both conditions have the same items."""
-        return self.item_kind == "shared"
+        """Whether all conditions have the same items."""
+        return self.items_are == "shared"
 
     @property
     def all_items(self) -> int:
@@ -74,7 +74,7 @@ class Design:
 
     @property
     def repeats(self) -> int:
-        """Answers of a person to an item."""
+        """Answers of a person to an item in a condition."""
         return ANSWERS // self.items
 
 
