@@ -41,11 +41,19 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import numpy as np
 import torch
-from attribution_captum import CLASS, FORWARD, SEGMENTS, Case, Peer, Plain, plain_peer, window
-from PIL import Image, ImageOps
-from safetensors.torch import save_file
+from attribution_captum import (
+    CLASS,
+    FORWARD,
+    SEGMENTS,
+    Case,
+    Peer,
+    Plain,
+    plain_peer,
+    window,
+    write_photographs,
+)
+from resident import forget_peak, peak_mb
 from torch import Tensor
 
 from lens_core.attribution import ATTRIBUTIONS, Attribution, ClassTargets
@@ -56,8 +64,6 @@ from lens_core.attribution.rise import Rise
 from lens_core.attribution.sensitivity import Hsic, Sobol
 from lens_core.attribution.surrogates import KernelShap, Lime
 from lens_core.classifier import Classifier, load_classifier
-
-STATUS = Path("/proc/self/status")
 
 Seconds = tuple[float, float]
 """By the wall, and of all processors together."""
@@ -245,22 +251,6 @@ def in_turns(
     }
 
 
-def peak_mb() -> int:
-    """Largest resident memory since the last `forget_peak`; elsewhere than on Linux, ever."""
-    if STATUS.exists():
-        lines = STATUS.read_text().splitlines()
-        return int(next(line.split()[1] for line in lines if line.startswith("VmHWM:"))) // 1024
-    import resource
-
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2)
-
-
-def forget_peak() -> None:
-    """Start anew from the memory in use (Linux)."""
-    if STATUS.exists():
-        Path("/proc/self/clear_refs").write_text("5")
-
-
 def memory_of(case: Case, name: str, counts: list[int]) -> dict[int, int]:
     """Peak after explaining one picture with each number of samples, in this process."""
     warnings.simplefilter("ignore")
@@ -278,7 +268,7 @@ def memory_of(case: Case, name: str, counts: list[int]) -> dict[int, int]:
                 tunnel.attribute(x, nt_samples=k, stdevs=0.1, target=CLASS)
             else:
                 attr.IntegratedGradients(model).attribute(x, n_steps=k, target=CLASS)
-            found[k] = peak_mb()
+            found[k] = int(peak_mb())
         return found
     classifier = load_classifier(case.spec, case.weights)
     x = case.pictures(1, classifier.preprocessing.input_px)
@@ -288,7 +278,7 @@ def memory_of(case: Case, name: str, counts: list[int]) -> dict[int, int]:
             method = windows(k, classifier.preprocessing.input_px)
         forget_peak()
         method.explain(x, ClassTargets(classifier, CLASS), batch=case.batch)
-        found[k] = peak_mb()
+        found[k] = int(peak_mb())
     return found
 
 
@@ -296,18 +286,6 @@ def windows(n: int, px: int) -> Occlusion:
     """Occlusion by about n windows."""
     side, _ = window(px)
     return Occlusion(side, max(1, (px - side) // max(1, round(n**0.5) - 1)))
-
-
-def write_photographs(folder: Path, px: int, out: Path) -> int:
-    """The model's views of a folder's photographs as one file; how many there are."""
-    files = [f for f in sorted(folder.rglob("*")) if f.suffix.lower() in {".jpg", ".jpeg", ".png"}]
-    seen = []
-    for file in files:
-        with Image.open(file) as opened:
-            square = ImageOps.fit(opened.convert("RGB"), (px, px), Image.Resampling.BICUBIC)
-        seen.append(torch.from_numpy(np.array(square)).permute(2, 0, 1))
-    save_file({"pictures": torch.stack(seen).contiguous()}, out)
-    return len(seen)
 
 
 MEMORY = (

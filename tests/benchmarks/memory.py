@@ -34,6 +34,7 @@ from typing import Any
 import numpy as np
 import torch
 from few_leaves import few_leaves
+from resident import peak_mb
 
 from lens_core import crops
 from lens_core.build import BuildSettings, build_atlas
@@ -62,14 +63,6 @@ def leafnet():
     module.class_names = {names}
     return module
 """
-
-
-def peak_mb() -> float:
-    """Of this process since its program was started."""
-    for line in Path("/proc/self/status").read_text("ascii").splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    raise SystemExit("this system does not tell a process's peak memory")
 
 
 def build(connection: Any, model: str, images: Path, out: Path, threads: int) -> None:
