@@ -68,6 +68,8 @@ def serve(
     Each thread may hold two connections to PostgreSQL, so four workers of eight threads stay below
     the 100 that it grants by default; where more are asked for, a line at the start says so.
     """
+    from lens_core.atlas.files import disk_errors
+
     from .explorer import Library
     from .serving import free_port, run, too_few
 
@@ -77,6 +79,10 @@ def serve(
     if (short := too_few(database, workers, threads)) is not None:
         terminal.note(short)
     database.dispose()
+    with disk_errors(config.atlases_dir):
+        config.atlases_dir.mkdir(
+            exist_ok=True
+        )  # to copy atlases into, also where `cp` would make it
     for line in Library(shelf=config.atlases_dir, sidecars=config.sidecars_dir).ignored():
         terminal.note(line)
     if not config.trusted_hosts and host in ("127.0.0.1", "localhost", "::1"):

@@ -132,6 +132,9 @@ def test_what_does_not_fit_is_ignored_with_a_line(synthetic_atlas: Atlas, tmp_pa
     assert "other.json is ignored: it is about sha256:0123456789ab…" in lines
     assert "mine.json is no sidecar" in lines
     assert "update lens-lab" in lines
+    assert len(library.ignored()) == 3
+    (line,) = Library(shelf=synthetic_atlas.root).ignored()
+    assert "is an atlas itself, so it is not shown: move" in line
 
 
 def test_the_atlas_does_not_change_and_labels_fall_back(synthetic_atlas: Atlas) -> None:

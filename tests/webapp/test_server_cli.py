@@ -169,6 +169,7 @@ def test_serving_for_real_restarting_and_stopping_gracefully(folder: Path, study
         with browser.open(f"{address}/study/{study.name}/", timeout=20) as reply:
             assert study.title in reply.read().decode()
             assert reply.headers["Content-Security-Policy"]
+        assert (folder / "atlases").is_dir(), "what is copied to it becomes a folder in it"
         before = workers_of(server.pid)
         visits = answer_while(seats, port, lambda: server.send_signal(signal.SIGHUP))
         with ThreadPoolExecutor(1) as threads:  # a browser test may have left its loop running

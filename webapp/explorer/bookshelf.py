@@ -69,9 +69,18 @@ class Library:
         return self.books().get(slug)
 
     def ignored(self) -> list[str]:
-        """A line for each sidecar that no atlas here fits, or that cannot be read."""
+        """A line for each sidecar that no atlas here fits, or that cannot be read.
+
+        And one if the shelf is an atlas itself, as a copy to a folder that was not there makes it.
+        """
         hashes = [book.atlas.hash for book in self.books().values()]
-        return [*self._sidecars.problems, *misfits(self._sidecars.found, hashes)]
+        lines = [*self._sidecars.problems, *misfits(self._sidecars.found, hashes)]
+        if self._shelf is not None and (self._shelf / "atlas.json").is_file():
+            lines.append(
+                f"{self._shelf} is an atlas itself, so it is not shown: move what it holds into a "
+                f"folder of its own in there, such as {self._shelf / 'leaves'}"
+            )
+        return lines
 
     def _open(self, folder: Path, taken: dict[str, AtlasBook]) -> AtlasBook | None:
         try:
