@@ -74,6 +74,38 @@ def test_pages_of_the_console(researcher: Any, server: LiveServer) -> None:
         nothing_serious(researcher, path)
 
 
+def test_numbers_change_while_people_answer(
+    researcher: Any, server: LiveServer, new_visitor: Callable[..., Visitor]
+) -> None:
+    page = researcher
+    page.goto(f"http://127.0.0.1:{server.port}/console/studies/{STUDY}")
+    assert page.locator("#people ~ dl [data-count='states.active']").inner_text() == "1"
+    second = new_visitor()
+    second.skip_to_the_task()
+    second.come_to_a_trial()
+    second.answer_and_go_on()
+
+    def fresh(count: str, number: int) -> None:
+        # The page asks every few seconds, and when it comes to the front.
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        page.wait_for_function(
+            "([count, text]) => [...document.querySelectorAll(`[data-count='${count}']`)]"
+            ".every((each) => each.textContent === text)",
+            arg=[count, str(number)],
+        )
+
+    fresh("trials", 1)
+    fresh("states.active", 2)
+    cells = page.locator("td[data-count^='cells.'][data-count$='.active']").all_inner_texts()
+    assert sum(map(int, cells)) == 2
+    server.stop()
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_selector("[data-live-note]:has-text('not fresh')")
+    server.start()
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_selector("[data-live-note]:empty", state="attached")
+
+
 def test_the_timing_of_a_machine_is_measured_and_kept(researcher: Any, server: LiveServer) -> None:
     page = researcher
     page.goto(f"http://127.0.0.1:{server.port}/console/timing")

@@ -181,6 +181,8 @@ def test_the_clock_and_the_machine_are_stored(server: LiveServer, visitor: Visit
     assert machine["viewport_px"] == [1200, 800]
     assert machine["durable_store"] is True
     assert 5 < machine["frame_interval_ms"] < 40
+    assert machine["refresh_hz"] == pytest.approx(1000 / machine["frame_interval_ms"], abs=0.1)
+    assert machine["pixel_ratio"] == 1
 
 
 def test_a_window_that_is_too_small_waits(visitor: Visitor) -> None:

@@ -1,7 +1,16 @@
 """Local fakes of recruiters, which behave as their documentation says.
 
-Prolific: docs.prolific.com, "Retrieve JSON Web Key Set". SONA: sona-systems.com, "Server-Side
-Completion URL Responses".
+Prolific, keys and what is to be checked of a signed launch: docs.prolific.com, "Retrieve JSON Web
+Key Set" (/api-reference/well-known-endpoints/get-study-jwks); parameters of a link and completion
+codes: "The study object" (/api-reference/studies/the-study-object).
+
+Mechanical Turk, parameters of a framed page: docs.aws.amazon.com/AWSMechTurk, "How Mechanical Turk
+tasks are rendered" (mturk-hits-defining-questions-html-rendered.html); preview and submission:
+"ExternalQuestion" (ApiReference_ExternalQuestionArticle.html); states of a list: "Assignment"
+(ApiReference_AssignmentDataStructureArticle.html).
+
+SONA, request and answers: www.sona-systems.com/researcher/server-side-completion-url-responses/;
+links: /researcher/external-study-credit-granting/.
 """
 
 from __future__ import annotations
@@ -26,6 +35,16 @@ GRANTED = """<WebstudyCreditResponse xmlns:a="urn:a" xmlns:i="urn:i"><WebstudyCr
 REFUSED = """<WebstudyCreditResponse xmlns:a="urn:a" xmlns:i="urn:i"><WebstudyCreditResult>
 <a:Errors><a:Error><a:error_message>No sign-up</a:error_message></a:Error></a:Errors>
 <a:Result i:nil="true"/></WebstudyCreditResult></WebstudyCreditResponse>"""
+
+
+def mturk_parameters() -> dict[str, str]:
+    """What Amazon adds to the address of an external question once the work is accepted."""
+    return {
+        "hitId": "123RVWYBAZW00EXAMPLE",
+        "assignmentId": "123RVWYBAZW00EXAMPLE456RVWYBAZW00EXAMPLE",
+        "turkSubmitTo": "https://www.mturk.com/",
+        "workerId": "AZ3456EXAMPLE",
+    }
 
 
 class Signer:

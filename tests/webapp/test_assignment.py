@@ -98,6 +98,17 @@ def test_a_lease_that_ends_gives_the_place_back(server: Server, record: StudyRec
     assert (gone.state, gone.condition, gone.lease_until) == ("timed_out", first, None)
 
 
+def test_who_leaves_gives_the_place_back(server: Server, record: StudyRecord) -> None:
+    first = draw(server, record, ("a", "b"))
+    with server.database.write() as db:
+        gone = db.scalars(select(Participant)).one()
+        arrivals.leave(db, gone.id, "left")
+    with server.database.read() as db:
+        assert filled(db, record.id, utc_now()) == {}
+        left = db.get_one(Participant, gone.id)
+    assert (left.state, left.condition, left.lease_until) == ("returned", first, None)
+
+
 def test_previews_never_count(server: Server, record: StudyRecord) -> None:
     for _ in range(4):
         draw(server, record, ("a", "b"), is_test=True)

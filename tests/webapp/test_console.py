@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
@@ -30,6 +31,7 @@ from webapp.researcher.access import ANYBODY, what_it_needs
 from webapp.researcher.views import _console_path
 from webapp.server import Server
 from webapp.services import accounts
+from webapp.services.exports import export
 
 STUDY = "/console/studies/strong-weak"
 NEEDS = {
@@ -254,6 +256,25 @@ def test_the_download_is_the_data_set(
     assert f"{study.name}/manifest.json" in names
     assert f"{study.name}/data/{table_stem(study.name, 'trials')}.csv" in names
     assert "download data" in db.scalars(select(AuditEntry.action)).all()
+
+
+def test_what_was_frozen_and_what_will_be_measured_can_be_had_before_anybody_comes(
+    console: Console, study: Study, server: Server, record: StudyRecord, tmp_path: Path
+) -> None:
+    console.log_in("vic")
+    manifest = console.client.get(f"{STUDY}/frozen.json")
+    assert manifest.data == (study.root / "frozen.json").read_bytes()
+    assert "attachment" in manifest.headers["Content-Disposition"]
+    parts = manifest.get_json()["parts"]
+    assert {"design", "stimuli", "exclusions", "analysis"} <= set(parts)
+    columns = console.client.get(f"{STUDY}/codebook.csv").text
+    export(server.database, record, study, tmp_path / "data")
+    assert columns.splitlines() == (tmp_path / "data" / "codebook.csv").read_text().splitlines()
+    described = {(row["table"], row["column"]) for row in csv.DictReader(io.StringIO(columns))}
+    for table in ("participants", "trials", "events"):
+        file = tmp_path / "data" / "data" / f"{table_stem(study.name, table)}.csv"
+        header = next(csv.reader(file.open(newline="", encoding="utf-8")))
+        assert {(table, name) for name in header} <= described
 
 
 def test_a_study_that_is_not_in_order_hides_nothing_else(

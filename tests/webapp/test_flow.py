@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,47 @@ def test_everybody_is_somewhere(
         assert arm.assigned == arm.active + sum(arm.lost.values()) + arm.complete
         assert arm.complete == arm.analysed + sum(arm.excluded.values())
     assert sum(found.before.values()) + sum(arm.assigned for arm in arms) == found.arrived
+
+
+def test_the_page_shows_the_flow_and_drop_out_by_condition(
+    visits: dict[str, Person], study: Study, record: StudyRecord, researcher: Console, db: Session
+) -> None:
+    found = flow(db, record, study.config, cells_of(study))
+    page = researcher.client.get(f"{STUDY}/flow").text
+    boxes = re.findall(r'<p class="box[^"]*"><b>([^<]+)</b> <span>(\d+)</span>', page)
+    wanted = [("Arrived", 6), ("Never assigned", 3), ("Assigned", 3)]
+    for arm in found.arms.values():
+        lost, excluded = (sum(counts.values()) for counts in (arm.lost, arm.excluded))
+        wanted += [(arm.label, arm.assigned), ("Lost", lost), ("Finished", arm.complete)]
+        wanted += [("Excluded", excluded), ("Analysed", arm.analysed)]
+    assert boxes == [(name, str(number)) for name, number in wanted]
+    assert "1 declined" in page
+    assert "1 failed the quiz" in page
+    body = page.split("From assignment to analysis, by the criteria of the frozen study")[1]
+    rows = re.findall(r'<tr><th scope="row">([^<]+)</th>(.*?)</tr>', body, re.DOTALL)
+    shares = {name: re.findall(r">(\d+ %|–)</td>", cells) for name, cells in rows}
+    for arm in found.arms.values():
+        share = 100 * sum(arm.lost.values()) / arm.assigned if arm.assigned else None
+        assert shares[arm.label] == ["–" if share is None else f"{share:.0f} %"]
+    assert {"50 %", "100 %"} & {each for cells in shares.values() for each in cells}
+
+
+def test_the_study_page_says_when_somebody_was_here_and_how_long_people_take(
+    visits: dict[str, Person], researcher: Console, db: Session
+) -> None:
+    done = select(Participant).where(Participant.state == "complete")
+    with_times = db.scalars(done).all()
+    for person, minutes in zip(with_times, (10, 21), strict=True):
+        assert person.started_at is not None
+        person.finished_at = person.started_at + timedelta(minutes=minutes)
+    last = max(person.last_seen_at for person in db.scalars(select(Participant)))
+    db.commit()
+    page = researcher.client.get(STUDY).text
+    assert re.search(r'data-count="median_minutes">15\.5<', page)
+    assert re.search(rf'data-moment="last_seen_at">[^/]*{last:%Y-%m-%d %H:%M}', page)
+    told = researcher.client.get(f"{STUDY}/counts.json").get_json()
+    assert (told["median_minutes"], told["states"]["complete"]) == (15.5, 2)
+    assert told["last_seen_at"].startswith(f"{last:%Y-%m-%dT%H:%M}")
 
 
 def test_the_flow_excludes_whom_the_export_excludes(

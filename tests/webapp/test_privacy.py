@@ -25,6 +25,7 @@ from webapp.models import (
     Event,
     Known,
     Participant,
+    RecentArrival,
     Response,
     Scheduled,
     StudyRecord,
@@ -128,6 +129,20 @@ def client_at(address: str) -> type[FlaskClient]:
     return Client
 
 
+def test_the_hash_of_an_address_lasts_as_long_as_it_counts(
+    app: Flask, study: Study, server: Server, db: Session
+) -> None:
+    Person(app.test_client(), study).arrive()
+    before = db.scalars(select(RecentArrival.subject)).one()
+    db.rollback()
+    window = timedelta(minutes=server.config.arrivals_window_minutes, seconds=1)
+    with server.database.write() as later:
+        later.execute(update(RecentArrival).values(at=utc_now() - window))
+    app.test_client_class = client_at("203.0.113.78")
+    Person(app.test_client(), study).arrive()
+    assert db.scalars(select(RecentArrival.subject)).one() != before
+
+
 def test_withdrawing_asks_and_needs_the_token(done: Person, db: Session) -> None:
     assert done.client.post(f"{done.home}/withdraw", data={"sure": "yes"}).status_code == 400
     done.client.post(f"{done.home}/withdraw", data={"csrf_token": done.boot["csrf"]})
@@ -185,6 +200,37 @@ def test_identifiers_are_kept_as_long_as_was_said(
         None,
     ]
     assert count(db, Response) > 0, "the answers are kept"
+
+
+@pytest.mark.parametrize("lapsed", [True, False])
+def test_who_stopped_answering_long_ago_keeps_no_identifier(
+    person: Person,
+    server: Server,
+    study: Study,
+    record: StudyRecord,
+    db: Session,
+    tmp_path: Path,
+    lapsed: bool,
+) -> None:
+    """One run gives the place back and deletes what leads to the person, and says so before."""
+    person.begin(LINK)
+    person.answer(0, environment={"os": "Plan 9"})
+    change(server, retention_days=30)
+    now = utc_now()
+    with server.database.write() as later:
+        until = now + timedelta(hours=-1 if lapsed else 1)
+        old = {"last_seen_at": now - timedelta(days=31), "lease_until": until}
+        later.execute(update(Participant).values(**old))
+    due = tidy(server.database, server.config, dry_run=True)
+    done = tidy(server.database, server.config)
+    again = tidy(server.database, server.config)
+    for found in (due, done):
+        assert (found.anonymised, found.timed_out) == (lapsed, lapsed)
+    assert (again.anonymised, again.timed_out) == (0, 0)
+    export(server.database, record, study, tmp_path / "known", variant="identified")
+    text = "".join(p.read_text("utf-8") for p in (tmp_path / "known").rglob("*.csv"))
+    assert ("5f1c" in text, "Plan 9" in text) == (not lapsed, not lapsed)
+    assert count(db, Response) == 1, "the answer is kept"
 
 
 def table(out: Path, study: Study, what: str) -> list[dict[str, str]]:
@@ -245,6 +291,20 @@ def test_a_researcher_excludes_and_withdraws(
     viewer = Console(app.test_client())
     viewer.log_in("vic")
     assert viewer.ask("POST", f"{at}/withdraw").status_code == 403
+
+
+def test_only_who_finished_is_excluded_and_included_again(
+    person: Person, researcher: Console, db: Session
+) -> None:
+    person.arrive()
+    person.agree()
+    person.read()
+    for _ in range(person.study.config.session.quiz_attempts):
+        person.quiz(right=False)
+    at = f"{STUDY}/people/{db.scalars(select(Participant.public_id)).one()}"
+    assert researcher.ask("POST", f"{at}/exclude", reason="bot").status_code == 400
+    db.rollback()
+    assert db.scalars(select(Participant.state)).one() == "screened_out"
 
 
 def test_people_on_a_list_are_kept_out_and_not_kept(

@@ -17,7 +17,14 @@ from sqlalchemy.orm import Session
 from experiments.study import Study
 from lens_core.atlas import LensError
 from tests.webapp.person import Person, knows
-from tests.webapp.providers import AUDIENCE, STUDY_ID, Provider, Signer, providers
+from tests.webapp.providers import (
+    AUDIENCE,
+    STUDY_ID,
+    Provider,
+    Signer,
+    mturk_parameters,
+    providers,
+)
 from webapp.config import ServerConfig
 from webapp.models import Participant, StudyRecord
 from webapp.recruiters import BadLaunch, Recruiters, Sona, StudySettings
@@ -34,12 +41,7 @@ SIGNED = StudySettings(
     prolific_codes=new_codes(),
     lab_link=False,
 )
-WORK = {
-    "assignmentId": "A1",
-    "hitId": "H1",
-    "workerId": "W1",
-    "turkSubmitTo": "https://workersandbox.mturk.com",
-}
+WORK = mturk_parameters() | {"assignmentId": "A1", "workerId": "W1"}
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +102,8 @@ def test_links_are_known(recruiters: Recruiters) -> None:
     assert source({}) == source({"PROLIFIC_PID": " \n"}) == "lab"
     assert source({"PROLIFIC_PID": "x"}) == "prolific"
     assert source({"survey_code": "77"}) == source({"sona_id": "77"}) == "sona"
-    assert source(WORK) == "mturk"
+    sandbox = {"turkSubmitTo": "https://workersandbox.mturk.com"}
+    assert source(WORK) == source(WORK | sandbox) == "mturk"
     lab = recruiters.recognise({"id": "s01", "source": "poster"}, StudySettings())
     assert (lab.external_id, lab.details) == ("s01", {"source": "poster"})
     cut = recruiters.recognise({"PROLIFIC_PID": "x" * 999}, StudySettings())
@@ -190,6 +193,20 @@ def test_a_replayed_launch_is_nobody_new(
     assert people(db) == 1
 
 
+def test_neither_of_two_launches_is_good_again(
+    app: Flask, server: Server, study: Study, provider: Provider, db: Session
+) -> None:
+    """Who opened the study on a telephone, then on a computer, has used both links."""
+    set_settings(server, SIGNED)
+    ends = (int(time.time()) + more for more in (600, 700))
+    links = [f"?prolific_token={provider.signer.token('p1', exp=end)}" for end in ends]
+    for link in links:
+        assert "agree to take part" in Person(app.test_client(), study).arrive(link).text
+    for link in links:
+        assert "You have been here before" in Person(app.test_client(), study).arrive(link).text
+    assert people(db) == 1
+
+
 def test_who_has_agreed_to_nothing_may_come_from_another_machine(
     app: Flask, study: Study, db: Session
 ) -> None:
@@ -212,6 +229,8 @@ def test_prolific_ends_with_the_code_of_the_outcome(
     done = Person(app.test_client(), study)
     page = through(done, server, f"?prolific_token={provider.signer.token('p1')}")
     assert SIGNED.prolific_codes["complete"] in page
+    before = "".join(reply.text for reply in done.seen[:-1])
+    assert not [code for code in SIGNED.prolific_codes.values() if code in before]
     failed = Person(app.test_client(), study)
     failed.arrive(f"?prolific_token={provider.signer.token('p2')}")
     failed.agree()
@@ -242,10 +261,10 @@ def test_mturk_from_preview_to_submit(app: Flask, server: Server, study: Study) 
         assert people(db) == 0, "a frame is nobody"
     person = Person(app.test_client(), study)
     last = through(person, server, "?" + link[1].replace("&amp;", "&").partition("?")[2])
-    assert 'action="https://workersandbox.mturk.com/mturk/externalSubmit"' in last
+    assert 'action="https://www.mturk.com/mturk/externalSubmit"' in last
     assert 'name="assignmentId" value="A1"' in last
     policy = person.seen[-1].headers["Content-Security-Policy"]
-    assert "form-action 'self' https://workersandbox.mturk.com/mturk/externalSubmit;" in policy
+    assert "form-action 'self' https://www.mturk.com/mturk/externalSubmit;" in policy
     assert "frame-ancestors 'none'" in policy
 
 

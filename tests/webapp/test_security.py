@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+import webapp
 from experiments.study import Study
 from lens_core.atlas import LensError
 from tests.webapp.person import Person
@@ -79,6 +80,41 @@ def test_the_api_needs_the_token(person: Person) -> None:
     assert (reply.status_code, reply.get_json()) == (400, {"error": "csrf"})
 
 
+def test_a_token_is_good_for_its_own_browser_alone(
+    person: Person, app: Flask, study: Study
+) -> None:
+    person.begin()
+    other = Person(app.test_client(), study)
+    other.begin()
+    token = other.boot["csrf"]
+    reply = person.client.post(
+        f"{person.api}/trials/0", json=person.body(), headers={"X-CSRFToken": token}
+    )
+    assert (reply.status_code, reply.get_json()) == (400, {"error": "csrf"})
+    beacon = {"events": [], "csrf_token": token}
+    assert person.client.post(f"{person.api}/events", json=beacon).status_code == 400
+    form = {"csrf_token": token, "sure": "yes"}
+    assert person.client.post(f"{person.home}/withdraw", data=form).status_code == 400
+    assert person.answer(0).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("page", "status"),
+    [("https://localhost/x", 200), ("https://evil.example/", 400), ("http://localhost/", 400)],
+)
+def test_over_https_the_page_that_sends_is_looked_at(
+    person: Person, page: str, status: int
+) -> None:
+    person.begin()
+    reply = person.client.post(
+        f"{person.api}/trials/0",
+        json=person.body(),
+        base_url="https://localhost",
+        headers={"X-CSRFToken": person.boot["csrf"], "Referer": page},
+    )
+    assert reply.status_code == status
+
+
 def test_trusted_hosts(config: ServerConfig, database: Database) -> None:
     app = create_app(config.model_copy(update={"trusted_hosts": ("lab.example",)}), database)
     client = app.test_client()
@@ -124,6 +160,36 @@ def test_no_page_is_made_from_text_that_people_edit() -> None:
     ]
     assert made == []
     assert "{{ 7 * 7 }}" in markdown.render("{{ 7 * 7 }} {% raw %}")
+
+
+def test_no_template_lets_markup_through(app: Flask) -> None:
+    """What people send or researchers write is a value; values are escaped in each template."""
+    folders = (Path(webapp.__file__).parent / each for each in ("participant", "researcher", "."))
+    pages = [page for each in folders for page in (each / "templates").rglob("*.html")]
+    assert len(pages) > 25
+    assert callable(app.jinja_env.autoescape)
+    for page in pages:
+        assert app.jinja_env.autoescape(page.name), page
+        assert not re.search(r"\|\s*safe\b|autoescape", page.read_text("utf-8")), page
+    scripts = Path(webapp.__file__).parent / "frontend" / "src"
+    for script in (*scripts.glob("participant/**/*.ts"), *scripts.glob("pages/*.ts")):
+        text = script.read_text("utf-8")
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write", text), (
+            script
+        )
+
+
+def test_chance_that_guards_something_is_the_systems() -> None:
+    """No code, secret or name comes from a generator that can be followed."""
+    home = Path(webapp.__file__).parent
+    made = re.compile(r"^\s*(import random|from random)|default_rng", re.MULTILINE)
+    used = {
+        path.relative_to(home).as_posix()
+        for path in home.rglob("*.py")
+        if "frontend" not in path.parts and made.search(path.read_text("utf-8"))
+    }
+    # A visitor's random class; the tie between equally filled cells, which can be drawn again.
+    assert used == {"explorer/views.py", "services/assignment.py"}
 
 
 def test_html_in_addresses_is_text(app: Flask) -> None:

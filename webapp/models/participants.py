@@ -84,7 +84,8 @@ class Known(Base):
 
 
 class RecentArrival(Base):
-    """Somebody followed a link lately. ``subject`` is a keyed hash of the address, kept minutes."""
+    """Somebody followed a link lately. ``subject`` is a keyed hash of the address, deleted by the
+    first arrival after it no longer counts."""
 
     __tablename__ = "recent_arrivals"
     __table_args__ = (Index(None, "subject", "at"),)

@@ -89,13 +89,15 @@ def erased(
 
 
 def count_arrival(db: Session, address: str, *, key: bytes, limit: int, window: timedelta) -> None:
-    """Count somebody new from an address; the address itself is not kept.
+    """Count somebody new from an address; the address itself is not kept, and its hash only until
+    somebody comes (or ``lens server tidy`` runs) after the window.
 
     Raises
     ------
     Refused
         ``too_many`` if the address has sent more than the limit within the window.
     """
+    forget_arrivals(db, window)
     now = utc_now()
     source = subject(key, "arrival", address)
     lately = db.scalars(
@@ -110,5 +112,12 @@ def count_arrival(db: Session, address: str, *, key: bytes, limit: int, window: 
 
 def forget_arrivals(db: Session, window: timedelta) -> int:
     """Delete what no longer counts; returns how many."""
-    old = db.execute(delete(RecentArrival).where(RecentArrival.at < utc_now() - window))
-    return int(getattr(old, "rowcount", 0))
+    old = select(RecentArrival.id).where(RecentArrival.at < utc_now() - window)
+    # People who arrive together do not wait for one another's deleting.
+    unheld = old.with_for_update(skip_locked=True)
+    done = db.execute(
+        delete(RecentArrival)
+        .where(RecentArrival.id.in_(unheld))
+        .execution_options(synchronize_session=False)
+    )
+    return int(getattr(done, "rowcount", 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from sqlalchemy import select
@@ -87,20 +88,20 @@ def _again(participant: Participant, arrival: Arrival) -> Participant:
     """Somebody who is known already, if they may come in by this link once more."""
     if arrival.rehearsal_seed is not None:
         return participant
-    replayed = arrival.launch and arrival.launch == participant.source_details.get("launch")
-    if participant.state != "arrived" or replayed:
+    used = participant.source_details.get("launches", [])
+    if participant.state != "arrived" or arrival.launch in used:
         raise Refused("already_started")
     participant.access = secrets.token_urlsafe(32)
-    participant.source_details = _details(arrival)
+    participant.source_details = _details(arrival, used)
     participant.last_seen_at = utc_now()
     return participant
 
 
-def _details(arrival: Arrival) -> dict[str, Any]:
-    """What is kept of a link."""
+def _details(arrival: Arrival, used: Sequence[str] = ()) -> dict[str, Any]:
+    """What is kept of a link, and of those by which the same person came before."""
     found: dict[str, Any] = dict(arrival.details)
     if arrival.launch:
-        found["launch"] = arrival.launch
+        found["launches"] = [*used, arrival.launch]
     if arrival.rehearsal_seed is not None:
         found["rehearsal_seed"] = arrival.rehearsal_seed
     return found

@@ -27,7 +27,7 @@ from webapp.models import (
 from webapp.recruiters import settings_of
 
 from .audit import note
-from .states import FOLLOWS, locked, move
+from .states import FOLLOWS, locked, move, present_state_column
 from .subjects import person_subject
 
 
@@ -85,19 +85,20 @@ def due_for_anonymising(db: Session, record: StudyRecord) -> list[int]:
     """People of a study whose identifiers have been kept for as long as the study keeps them.
 
     Who is still owed credit keeps the identifier that the credit needs, and who is in the middle of
-    the study keeps the way back.
+    the study keeps the way back, but not for longer than the place.
     """
     days = settings_of(record.settings).retention_days
     if days is None:
         return []
+    now = utc_now()
     return list(
         db.scalars(
             select(Participant.id)
             .where(
                 Participant.study_id == record.id,
-                Participant.last_seen_at < utc_now() - timedelta(days=days),
+                Participant.last_seen_at < now - timedelta(days=days),
                 Participant.identity_removed_at.is_(None),
-                Participant.state != "active",
+                present_state_column(now) != "active",
                 Participant.credit.is_distinct_from("pending"),
             )
             .order_by(Participant.id)

@@ -23,7 +23,8 @@ FOLLOWS: dict[str, frozenset[str]] = {
     # Whoever comes back within the study's limit goes on where the answers end.
     "timed_out": frozenset({"active", "withdrawn"}),
     "complete": frozenset({"withdrawn", "excluded"}),
-    "screened_out": frozenset({"withdrawn", "excluded"}),
+    # An exclusion can be taken back, to complete; so only who finished is excluded.
+    "screened_out": frozenset({"withdrawn"}),
     "returned": frozenset({"withdrawn"}),
     "excluded": frozenset({"complete", "withdrawn"}),
     "withdrawn": frozenset(),

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import delete
+from sqlalchemy.orm import Session
 
 from webapp.clock import utc_now
 from webapp.config import ServerConfig
 from webapp.database import Database
-from webapp.models import FailedLogin
+from webapp.models import FailedLogin, StudyRecord
 from webapp.recruiters import Recruiters
 
 from . import admission, assignment, credit, privacy, studies
@@ -37,24 +38,19 @@ def tidy(database: Database, config: ServerConfig, *, dry_run: bool = False) -> 
     dry_run : count what is due, and do nothing.
     """
     with database.read() as db:
-        due = {
-            record: privacy.due_for_anonymising(db, record) for record in studies.all_studies(db)
-        }
+        records = studies.all_studies(db)
         owed = credit.owed(db)
-        now = utc_now()
-        lapsed = sum(assignment.n_expired(db, record.id, now) for record in due)
-    n_due = sum(map(len, due.values()))
-    if dry_run:
-        return Tidied(n_due, lapsed, 0, len(owed))
+        if dry_run:
+            now = utc_now()
+            due = sum(len(privacy.due_for_anonymising(db, record)) for record in records)
+            lapsed = sum(assignment.n_expired(db, record.id, now) for record in records)
+            return Tidied(due, lapsed, 0, len(owed))
     key = config.secret_key()
-    timed_out = 0
-    for record, people in due.items():
+    anonymised = timed_out = 0
+    for record in records:
         with database.write() as db:
-            for person_id in people:
-                privacy.anonymise(db, locked(db, person_id), key=key)
-            if people:
-                note(db, "server", "identifiers deleted", record.id, {"people": len(people)})
             timed_out += assignment.release_expired(db, record.id, utc_now())
+            anonymised += _delete_identifiers(db, record, key)
     with database.write() as db:
         db.execute(
             delete(FailedLogin).where(
@@ -64,4 +60,15 @@ def tidy(database: Database, config: ServerConfig, *, dry_run: bool = False) -> 
         admission.forget_arrivals(db, timedelta(minutes=config.arrivals_window_minutes))
     recruiters = Recruiters(config)
     credited = sum(credit.give(database, recruiters, person_id) for person_id in owed)
-    return Tidied(n_due, timed_out, credited, len(owed) - credited)
+    return Tidied(anonymised, timed_out, credited, len(owed) - credited)
+
+
+def _delete_identifiers(db: Session, record: StudyRecord, key: bytes) -> int:
+    """Anonymise who is due; whoever came back this moment keeps the way in. Returns how many."""
+    people = [locked(db, person_id) for person_id in privacy.due_for_anonymising(db, record)]
+    gone = [person for person in people if person.state != "active"]
+    for person in gone:
+        privacy.anonymise(db, person, key=key)
+    if gone:
+        note(db, "server", "identifiers deleted", record.id, {"people": len(gone)})
+    return len(gone)
