@@ -8,6 +8,7 @@ by (``SELECT … FOR UPDATE``, which SQLite has no need of and leaves out).
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -16,12 +17,22 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DisconnectionError,
+    NoSuchModuleError,
+    OperationalError,
+    TimeoutError,
+)
 from sqlalchemy.orm import Session, sessionmaker
 
 from lens_core.atlas import LensError
 
+OUT_OF_ORDER = (OperationalError, TimeoutError, psycopg.OperationalError, sqlite3.OperationalError)
+"""What is raised when a database cannot do it now: stopped, restarted, full, locked for long."""
 BUSY_TIMEOUT_MS = 20_000
+PATIENCE_MS = 1_000
+"""For what can as well be done another time."""
 THREADS = 8
 """Of a process that asks a database at once, where nothing else is said."""
 CONNECTIONS_A_THREAD = 2
@@ -126,6 +137,21 @@ class Database:
                 raise
         return row
 
+    def forget_erased(self) -> None:
+        """Take what was erased out of SQLite's journal, where old pages stay until it is full.
+
+        Nothing happens while somebody reads for long, nor on PostgreSQL, which vacuums by itself.
+        """
+        if self.backend != "sqlite":
+            return
+        with self.engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            try:
+                driver.execute(f"PRAGMA busy_timeout = {PATIENCE_MS}")
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+
     def room(self) -> int | None:
         """Connections that the database server grants to us all together; none on SQLite."""
         if self.backend == "sqlite":
@@ -197,6 +223,8 @@ def _sqlite_engine(url: str, threads: int) -> Engine:
             # A trial that was acknowledged must survive a power cut, not only a crash.
             "synchronous = FULL",
             "foreign_keys = ON",
+            # What is erased is overwritten, not only unlinked; some builds do so by themselves.
+            "secure_delete = ON",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, render_template
+from flask import Flask, Response, current_app
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from lens_core.atlas import LensError
+
+from .database import OUT_OF_ORDER
 
 ADVICE = {
     404: ("Nothing is here", "The address may have been mistyped. Check the link that you got."),
@@ -25,6 +27,13 @@ def register_problems(app: Flask) -> None:
         # A study or atlas is not in order: its owner is told, visitors only that it is so.
         app.logger.error("%s", error)
         return _page(503)
+
+    def out_of_order(error: Exception) -> tuple[str, int]:
+        app.logger.error("the database cannot be asked: %s", first_line(error))
+        return _page(503)
+
+    for kind in OUT_OF_ORDER:
+        app.register_error_handler(kind, out_of_order)
 
     @app.errorhandler(SecurityError)
     def untrusted(error: SecurityError) -> tuple[Response, int]:
@@ -46,7 +55,14 @@ def register_problems(app: Flask) -> None:
         return _page(error.code)
 
 
+def first_line(error: Exception) -> str:
+    """What a database said of a failure, without the statement and what it was given."""
+    said = str(getattr(error, "orig", None) or error).strip()
+    return said.splitlines()[0] if said else type(error).__name__
+
+
 def _page(code: int, title: str = "", advice: str = "") -> tuple[str, int]:
     known = ADVICE.get(code, ("This did not work", "Go back, reload the page and try again."))
-    page = render_template("problem.html", title=title or known[0], advice=advice or known[1])
-    return page, code
+    # Past the blueprints' context, which asks the database: it may be what went wrong.
+    page = current_app.jinja_env.get_template("problem.html")
+    return page.render(title=title or known[0], advice=advice or known[1]), code

@@ -44,6 +44,34 @@ def test_the_trial_that_comes_next_is_saved_with_nothing_held(
     assert answers(db) == [0, 1, 2, 3]
 
 
+def test_a_page_token_that_was_found_out_opens_nobody_elses_session(
+    beyond_practice: Person, app: Flask, study: Study, db: Session
+) -> None:
+    """Neither when the session is looked up, nor while it is remembered from the last answer."""
+    person = beyond_practice
+    other = Person(app.test_client(), study)
+    other.begin()
+    other.boot = {**person.boot, "csrf": other.boot["csrf"]}
+    assert other.answer(2).status_code == 404
+    assert person.answer(2).status_code == 200
+    assert other.answer(3).status_code == 404
+    assert answers(db) == [0, 1, 2]
+    assert person.answer(3).status_code == 200
+
+
+def test_a_newer_page_is_noticed_by_who_remembers_the_older(
+    beyond_practice: Person, server: Server, db: Session
+) -> None:
+    person = beyond_practice
+    assert person.answer(2).status_code == 200  # the next trial is known by now
+    old = person.boot["page_token"]
+    person.open_task()
+    stale = person.answer(3, page_token=old)
+    assert (stale.status_code, stale.get_json()) == (409, {"error": "stale_page"})
+    assert answers(db) == [0, 1, 2]
+    assert person.answer(3).status_code == 200
+
+
 def test_counters_are_those_of_the_answers(
     beyond_practice: Person, server: Server, db: Session
 ) -> None:
@@ -154,6 +182,6 @@ def test_a_database_that_went_away_costs_one_try(beyond_practice: Person, server
             )
         )
     body = person.body()
-    assert person.send("/trials/3", body).status_code in (200, 500)
+    assert person.send("/trials/3", body).status_code in (200, 503)
     assert person.send("/trials/3", body).status_code == 200
     assert person.answer(4).status_code == 200

@@ -132,6 +132,23 @@ def test_what_went_wrong_is_a_page(app: Flask) -> None:
     assert client.get("/atlas/none/").status_code == 404
 
 
+def test_a_database_out_of_order_is_said_in_a_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = create_app(ServerConfig(directory=tmp_path / "no tables")).test_client()
+    page = client.get("/study/strong-weak/")
+    assert page.status_code == 503
+    assert "Nothing that was saved is lost" in page.text
+    reply = client.get("/api/v1/session/x")
+    assert (reply.status_code, reply.get_json()) == (503, {"error": "database"})
+    assert len(caplog.messages) == 2
+    for line in caplog.messages:
+        assert line == f"the database cannot be asked: {line.split(': ', 1)[1]}"
+        assert "no such table" in line
+        assert "SELECT" not in line
+    assert not any(record.exc_info for record in caplog.records)
+
+
 def test_bodies_have_a_size(person: Person, config: ServerConfig) -> None:
     person.begin()
     reply = person.send("/trials/0", person.body(response={"x": "y" * config.body_kib * 1024}))

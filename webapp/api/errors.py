@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify, url_for
+from flask import Blueprint, Response, current_app, jsonify, url_for
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
+from webapp.database import OUT_OF_ORDER
+from webapp.problems import first_line
 from webapp.services.errors import Conflict, Missing, Refused, Unusable
 
 from .forgery import Forged
@@ -58,6 +60,13 @@ def register_errors(api: Blueprint) -> None:
     def too_deep(error: RecursionError) -> tuple[Response, int]:
         # JSON nested a thousand times deep; Python's parser gives up like this.
         return fail(400, "bad_request")
+
+    def out_of_order(error: Exception) -> tuple[Response, int]:
+        current_app.logger.error("the database cannot be asked: %s", first_line(error))
+        return fail(503, "database")
+
+    for kind in OUT_OF_ORDER:
+        api.register_error_handler(kind, out_of_order)
 
     @api.errorhandler(HTTPException)
     def other(error: HTTPException) -> tuple[Response, int]:
