@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from experiments.audit_universe import unasked_units
 from experiments.schedule import ScheduledTrial, draw_schedule
 
 if TYPE_CHECKING:
@@ -51,17 +52,17 @@ class Finding:
 def audit_study(study: Study) -> list[Finding]:
     """All findings, errors first."""
     pixels: dict[str, bytes] = {}
-    findings = [*_key(study), *_stimuli(study, pixels)]
+    findings = [*_key(study), *_conditions(study), *_stimuli(study, pixels)]
     if not any(finding.level == "error" for finding in findings):
         schedules = {
             cell: [draw_schedule(study, cell, seed) for seed in range(N_SCHEDULES)]
             for cell in study.cells
         }
-        findings += [*_items(study, schedules), *_views(schedules, pixels)]
-        findings += [*_repeated(schedules), *_query_names(schedules)]
+        findings += [*_universe(study), *_items(study, schedules), *_views(schedules, pixels)]
+        findings += [*_repeated(schedules), *_query_names(schedules), *_condition_names(study)]
         if study.task.option_order == "trial":
             findings += [*_sides(schedules), *_names(schedules)]
-        findings += [*_attention(study, schedules), *study.task.audit(study)]
+        findings += [*_attention(study, schedules), *_pay(study), *study.task.audit(study)]
     findings += [Finding("note", "stimuli drawn", note) for note in study.config.source.notes]
     order = ("error", "warning", "note")
     return sorted(findings, key=lambda finding: order.index(finding.level))
@@ -79,6 +80,26 @@ def _key(study: Study) -> list[Finding]:
     if spare:
         findings.append(Finding("error", "key", f"an answer for trial {spare[0]}, which is none"))
     return findings
+
+
+def _conditions(study: Study) -> list[Finding]:
+    """Every condition of the study file is one of the pool of trials."""
+    there = {row["condition"] for row in study.templates if row["use"] == "test"}
+    return [
+        Finding("error", "trials", f"{condition} has no test trial")
+        for condition in study.conditions
+        if condition not in there
+    ]
+
+
+def _pay(study: Study) -> list[Finding]:
+    """Whether people read what they are paid before they agree."""
+    if study.config.completion.reward:
+        return []
+    published = study.task.published_pay
+    paid = f"; the source paid {published} a person" if published else ""
+    text = f"completion.reward is empty, so the consent form names no pay{paid}"
+    return [Finding("note", "pay", text)]
 
 
 def _stimuli(study: Study, pixels: dict[str, bytes]) -> list[Finding]:
@@ -126,6 +147,22 @@ def _stimuli(study: Study, pixels: dict[str, bytes]) -> list[Finding]:
 
 
 Schedules = dict[str, list[tuple[ScheduledTrial, ...]]]
+
+
+def _universe(study: Study) -> list[Finding]:
+    """Every unit that could be asked about has a test trial, or a note says why it has none."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for condition, item in unasked_units(study):
+        found[condition].append(item)
+    return [
+        Finding(
+            "error",
+            "items",
+            f"{condition + ': ' * bool(condition)}{len(items)} of the recorded universe "
+            f"{'is' if len(items) == 1 else 'are'} in no test trial, e.g. {items[0]}",
+        )
+        for condition, items in found.items()
+    ]
 
 
 def _items(study: Study, schedules: Schedules) -> list[Finding]:
@@ -223,33 +260,66 @@ def _query_names(schedules: Schedules) -> list[Finding]:
             for trial in schedule:
                 if trial.phase == "test" and trial.right is not None and "query" in trial.stimuli:
                     right[trial.stimuli["query"][0]] = trial.option_order[trial.right]
-    names, answers = sorted(right), sorted(set(right.values()))
+    answers = sorted(set(right.values()))
     if len(answers) != 2:
         return []  # options of each trial have names of their own
-    first = np.array([right[name] == answers[0] for name in names])
-    n, m = int(first.sum()), int((~first).sum())
-    places = float(np.flatnonzero(first).sum()) + n - n * (n + 1) / 2
-    spread = math.sqrt(n * m * (n + m + 1) / 12)
-    if n * m == 0 or abs(places - n * m / 2) <= SURE * spread:
+    if not _apart({name for name, answer in right.items() if answer == answers[0]}, set(right)):
         return []
     text = f"where {answers[0]!r} is right, names of pictures come elsewhere in the alphabet"
     return [Finding("error", "file names", text)]
 
 
+def _condition_names(study: Study) -> list[Finding]:
+    """Nor do names say which condition somebody is in."""
+    shown: dict[str, set[str]] = {condition: set() for condition in study.conditions}
+    for row in study.templates:
+        if row["condition"] in shown:
+            shown[row["condition"]] |= set(study.task.stimuli_of(row))
+    every = set().union(*shown.values())
+    findings = []
+    for condition, names in shown.items():
+        others = set().union(*(other for c, other in shown.items() if c != condition))
+        if _apart(names - others, every):
+            text = f"names of the pictures of {condition} come elsewhere in the alphabet"
+            findings.append(Finding("error", "file names", text))
+    return findings
+
+
+def _apart(some: set[str], names: set[str]) -> bool:
+    """Whether some of the names come earlier or later in the alphabet than chance puts them.
+
+    Mann and Whitney's statistic, which counts how often one of them comes after one of the others.
+    """
+    first = np.array([name in some for name in sorted(names)])
+    n, m = int(first.sum()), int((~first).sum())
+    places = float(np.flatnonzero(first).sum()) - n * (n - 1) / 2
+    spread = math.sqrt(n * m * (n + m + 1) / 12)
+    return n * m > 0 and abs(places - n * m / 2) > SURE * spread
+
+
 def _sides(schedules: Schedules) -> list[Finding]:
-    """Within one participant right answers are balanced over positions."""
+    """Within one participant right answers are balanced over positions; where no answer is right,
+    the one of two that comes first in the alphabet (a method, say) is."""
     for cell, drawn in schedules.items():
         for seed, schedule in enumerate(drawn):
-            trials = [t for t in schedule if t.phase == "test" and t.right is not None]
-            for n_options in sorted({trial.n_options for trial in trials}):
-                mine = [trial for trial in trials if trial.n_options == n_options]
-                places = Counter(trial.right for trial in mine)
+            asked = [t for t in schedule if t.phase == "test"]
+            balanced = [t for t in asked if t.right is not None or t.n_options == 2]
+            for n_options in sorted({trial.n_options for trial in balanced}):
+                mine = [trial for trial in balanced if trial.n_options == n_options]
+                places = Counter(_place(trial) for trial in mine)
                 counts = [places[place] for place in range(n_options)]
                 parts = {(trial.condition, trial.session) for trial in mine}
                 if max(counts) - min(counts) > 1 + len(parts):
-                    text = f"{cell}, seed {seed}: right answers fall {counts} on the positions"
+                    what = "right answers" if mine[0].right is not None else "options of one name"
+                    text = f"{cell}, seed {seed}: {what} fall {counts} on the positions"
                     return [Finding("error", "sides", text)]
     return []
+
+
+def _place(trial: ScheduledTrial) -> int:
+    if trial.right is not None:
+        return trial.right
+    return trial.option_order.index(min(trial.option_order))
 
 
 def _names(schedules: Schedules) -> list[Finding]:

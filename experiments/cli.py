@@ -37,8 +37,9 @@ STUDY = click.argument("study", type=click.Path(path_type=Path))
 @click.option(
     "--explanations",
     type=click.Path(path_type=Path),
-    help="Pictures of the atlas's concepts or photographs by any method: a table (CSV) with item "
-    "or image, method, file; or a folder with a folder for each method.",
+    help="Pictures by any method beside the atlas's own, of its concepts or photographs, or crops "
+    "of other concepts: a table (CSV) with item or image, method, file; or a folder with a folder "
+    "for each method.",
 )
 @click.option("--generator", help="Stimulus generator instead: leaves (for intruder).")
 @click.option("--name", help="Name in addresses and data, [a-z0-9-]; default: the folder's.")
@@ -111,11 +112,6 @@ def new(
         selection=selection,
     )
     task = get_paradigm(paradigm)
-    if explanations is not None and not task.takes_explanations:
-        raise LensError(
-            f"{paradigm} shows crops alone and takes no --explanations; bring your own pictures "
-            "with --stimuli"
-        )
     if generator is None:
         study = task.build(request, terminal.track)
     else:

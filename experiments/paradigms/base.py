@@ -132,8 +132,8 @@ class Paradigm(Asking):
     title: ClassVar[str]
     config_model: ClassVar[type[StudyConfig]]
     option_order: ClassVar[OptionOrder] = "trial"
-    takes_explanations: ClassVar[bool] = False
-    """Whether pictures that an atlas does not hold can be brought, see :mod:`.brought`."""
+    published_pay: ClassVar[str] = ""
+    """What the source paid a person; what people are paid is ``completion.reward``."""
 
     @property
     def columns(self) -> tuple[Column, ...]:

@@ -19,6 +19,11 @@ from experiments.paradigms.choice import ChoiceDesign, ChoiceTask
 from experiments.study import Study
 from lens_core.atlas import Track, no_track
 
+TASK = "binary_choice"
+"""In the data's column of that name."""
+LETTERS = ("a", "b")
+"""Names of the two groups in the key; which one the part has is drawn."""
+
 
 class BinaryChoiceDesign(ChoiceDesign):
     """Which crops are shown how often.

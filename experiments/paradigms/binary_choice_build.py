@@ -13,9 +13,22 @@ from pathlib import Path
 import numpy as np
 
 from experiments.design import Condition
+from experiments.paradigms import binary_choice_brought as brought
 from experiments.paradigms import craft_pictures as craft
 from experiments.paradigms.base import BuildRequest
-from experiments.paradigms.binary_choice import BinaryChoiceConfig, BinaryChoiceDesign
+from experiments.paradigms.binary_choice import (
+    LETTERS,
+    TASK,
+    BinaryChoiceConfig,
+    BinaryChoiceDesign,
+)
+from experiments.paradigms.brought import brought_in
+from experiments.paradigms.brought_crops import (
+    conditions_of,
+    groups_in,
+    require_groups,
+    with_brought,
+)
 from experiments.paradigms.choice_template import ChoiceTemplate, Option
 from experiments.paradigms.craft_pictures import Item
 from experiments.paradigms.craft_texts import BINARY_CHOICE
@@ -36,9 +49,7 @@ from experiments.study import Study
 from lens_core.atlas import LensError, Track, no_track
 
 USES: tuple[Phase, ...] = ("test", "catch", "practice")
-TASK = "binary_choice"
 CONDITION = Condition(name="subconcept", label="Sub-concept or parent")
-LETTERS = ("a", "b")
 
 
 def choice_from_atlas(request: BuildRequest, track: Track = no_track) -> Study:
@@ -70,9 +81,18 @@ def choice_from_atlas(request: BuildRequest, track: Track = no_track) -> Study:
     pairs = [(part, wholes[_parent_key(part)]) for part in parts if _parent_key(part) in wholes]
     pairs = _most_important(pairs, design.items_per_class)
     notes: list[str] = []
+    explained = brought_in(request)
+    groups = groups_in(explained)
+    own = brought.pairs_of(groups)
     n_crops = design.n_crops
     while n_crops > 1 and not any(_room(part, whole, n_crops) for part, whole in pairs):
         n_crops -= 1
+    while n_crops > 1 and own and not any(brought.room(pair, n_crops) for pair in own):
+        n_crops -= 1
+    own = [pair for pair in own if brought.room(pair, n_crops)]
+    parts_brought = [part for part, _ in own]
+    if request.explanations is not None:
+        require_groups(parts_brought, [CONDITION.name], "METHOD/CLASS/CONCEPT/PART/")
     able = [(part, whole) for part, whole in pairs if _room(part, whole, n_crops)]
     if not able:
         raise LensError(
@@ -88,10 +108,16 @@ def choice_from_atlas(request: BuildRequest, track: Track = no_track) -> Study:
         notes.append(f"left out for want of different photographs: {left}")
     names = StimulusNames(request.seed)
     templates, key = _pool(able, design, names, request.seed)
+    more, answers = brought.brought_trials(own, design, names, request.seed, len(templates))
+    notes += craft.unasked([part.universe.item for part, _ in able], templates)
+    conditions = [CONDITION]
+    conditions += [Condition(name=name, label=name) for name in conditions_of(parts_brought)]
+    shown = {id(item): item for pair in able for item in pair}.values()
+    universe = with_brought(craft.universe_table(list(shown), names), parts_brought, names)
     return write_study(
-        request, BinaryChoiceConfig, design, craft.atlas_source(atlases, notes), [CONDITION],
-        BINARY_CHOICE, plan_for([CONDITION]), templates, key, names,
-        craft.universe_table(items, names), track,
+        request, BinaryChoiceConfig, design, craft.atlas_source(atlases, notes, explained),
+        conditions, BINARY_CHOICE, plan_for(conditions), [*templates, *more], key | answers,
+        names, universe, track,
     )  # fmt: skip
 
 

@@ -3,7 +3,8 @@
 ``lens study new … --atlas ATLAS --explanations PICTURES`` takes a table or a folder. Columns of the
 table: ``method``, ``file`` (relative to it), and ``item`` (a concept as ``CLASS/CONCEPT``, such as
 ``00310/concepts-4``), ``image`` (a photograph under the name that the atlas has for it), or both.
-Optional: ``value``, what the model says of a picture that is a version of a photograph.
+With both and a ``value``, what the model says of it, a picture is a version of the photograph with
+a part hidden; without a value it shows the item and was cut from that photograph.
 
 A folder has such a table, ``pictures.csv``, as ``lens atlas pictures`` writes it; or else a folder
 for each method, with pictures called as the photographs (``METHOD/bees/17.png``) or as the
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from experiments.paradigms.base import BuildRequest
@@ -47,12 +48,15 @@ class Brought:
     maps : method to photograph (without the ending of its name) to picture.
     hidden : concept to photograph to its versions, the one that the model favours first.
     sha256 : over the table, or the names and bytes of a folder of pictures; empty if none came.
+    cut_from : picture of an item to the photograph that it was cut from; where that is not known,
+        to itself, as the table or the folder calls it.
     """
 
     looks: Mapping[str, Mapping[str, tuple[Cut, ...]]]
     maps: Mapping[str, Mapping[str, Cut]]
     hidden: Mapping[str, Mapping[str, tuple[Version, Version]]]
     sha256: str = ""
+    cut_from: Mapping[Path, str] = field(default_factory=dict)
 
     def map_of(self, method: str, image: str) -> Cut | None:
         """The method's picture of a photograph."""
@@ -85,24 +89,26 @@ def _from_table(table: Path) -> Brought:
     looks: dict[str, dict[str, tuple[Cut, ...]]] = {}
     maps: dict[str, dict[str, Cut]] = {}
     versions: dict[str, dict[str, list[Version]]] = {}
+    cut_from: dict[Path, str] = {}
     for row in rows:
         item, image = row.get("item", "").strip(), row.get("image", "").strip()
         method, cut = row["method"].strip(), square(table.parent / row["file"].strip())
         if not item and not image:
             raise LensError(f"{table}: {row['file']} is of no item and of no image")
-        if item and image:
+        if item and image and row.get("value", "").strip():
             value = number_in({"item": item, **row}, "value", float("nan"))
             versions.setdefault(item, {}).setdefault(image, []).append(Version(cut, value))
         elif item:
             of_item = looks.setdefault(item, {})
             of_item[method] = (*of_item.get(method, ()), cut)
+            cut_from[cut.file] = image or row["file"].strip()
         else:
             maps.setdefault(method, {})[_stem(image)] = cut
     hidden = {
         item: {image: _pair(table, item, image, two) for image, two in of_item.items()}
         for item, of_item in versions.items()
     }
-    return Brought(looks, maps, hidden, sha256_file(table))
+    return Brought(looks, maps, hidden, sha256_file(table), cut_from)
 
 
 def _pair(table: Path, item: str, image: str, versions: list[Version]) -> tuple[Version, Version]:
@@ -121,6 +127,7 @@ def _unknown(versions: list[Version]) -> bool:
 def _from_folder(folder: Path) -> Brought:
     looks: dict[str, dict[str, tuple[Cut, ...]]] = {}
     maps: dict[str, dict[str, Cut]] = {}
+    cut_from: dict[Path, str] = {}
     digest = hashlib.sha256()
     for file in sorted(p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS):
         method, *parts = file.relative_to(folder).with_suffix("").parts
@@ -129,6 +136,7 @@ def _from_folder(folder: Path) -> Brought:
         name, cut = "/".join(parts), square(file)
         digest.update(f"{method}/{name} {sha256_file(file)}\n".encode())
         maps.setdefault(method, {})[name] = cut
+        cut_from[file] = file.relative_to(folder).as_posix()
         for item in {name, "/".join(parts[:-1])} - {""}:
             of_item = looks.setdefault(item, {})
             of_item[method] = (*of_item.get(method, ()), cut)
@@ -136,7 +144,7 @@ def _from_folder(folder: Path) -> Brought:
         raise LensError(
             f"{folder} has neither {TABLE} nor folders of pictures, one for each method"
         )
-    return Brought(looks, maps, {}, digest.hexdigest())
+    return Brought(looks, maps, {}, digest.hexdigest(), cut_from)
 
 
 def _stem(image: str) -> str:

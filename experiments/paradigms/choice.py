@@ -123,6 +123,8 @@ class ChoiceTask(ChoiceTrials, Paradigm):
                 right = template.options[names.index(right_name)]
                 order = [option for option in order if option is not right]
                 order.insert(each.place, right)
+            elif len(order) == 2:  # no answer is right: what an option is called has its side
+                order = sorted(order, key=lambda option: option.name, reverse=each.place == 1)
         else:
             order = list(template.options)
             if self.option_order == "participant":

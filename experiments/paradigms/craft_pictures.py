@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from experiments.candidates import Universe, View, draw_side, read_universes
 from experiments.design import AtlasSource, Source
 from experiments.paradigms.brought import NOTHING, Brought
+from experiments.paradigms.choice_template import ChoiceTemplate
 from experiments.paradigms.universe_table import candidates_table
 from experiments.selection import selected_of
 from experiments.stimuli import Cut, StimulusNames
@@ -150,6 +151,14 @@ def atlas_source(
         explanations_sha256=explained.sha256 or None,
         notes=tuple(notes),
     )
+
+
+def unasked(items: Sequence[str], templates: Sequence[ChoiceTemplate]) -> list[str]:
+    """A note that names the items for which no test trial could be drawn; nothing if there are
+    none."""
+    asked = {template.item for template in templates if template.use == "test"}
+    left = [item for item in items if item not in asked]
+    return [f"left out, as no trial of it could be drawn: {', '.join(left)}"] if left else []
 
 
 def universe_table(items: Sequence[Item], names: StimulusNames) -> pd.DataFrame:

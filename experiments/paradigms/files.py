@@ -45,7 +45,8 @@ class Row(Protocol):
 
 
 READING_MIN, TRIAL_MIN = 1.5, 0.18
-"""Minutes for texts and for a trial: the strong/weak task as published takes about ten."""
+"""Minutes for texts and for a trial: the strong/weak task as published takes about ten. They fill
+in a sentence of the consent form, which the study file holds and a lab corrects."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Defaults:
     exclusions: tuple[Exclusion, ...] = ()
     practice: Practice = field(default_factory=Practice)
     session: Session = field(default_factory=Session)
+    trial_min: float = TRIAL_MIN
 
     def timed(self, n_trials: int, published: int) -> Defaults:
         """The same with bounds on the time of all trials in proportion to their number.
@@ -82,7 +84,7 @@ class Defaults:
         return replace(self, exclusions=scaled)
 
 
-def timed_consent(consent: Consent, n_trials: int) -> Consent:
+def timed_consent(consent: Consent, n_trials: int, trial_min: float = TRIAL_MIN) -> Consent:
     """The form with the minutes that so many trials take; a lab corrects it after its pilot.
 
     Examples
@@ -90,7 +92,7 @@ def timed_consent(consent: Consent, n_trials: int) -> Consent:
     >>> timed_consent(Consent(markdown="About {minutes} minutes."), 50).markdown
     'About 10 minutes.'
     """
-    minutes = max(2, round(READING_MIN + n_trials * TRIAL_MIN))
+    minutes = max(2, round(READING_MIN + n_trials * trial_min))
     text = consent.markdown.replace("{minutes}", str(minutes))
     return consent.model_copy(update={"markdown": text})
 
@@ -159,7 +161,7 @@ def write_study(
         "source": source,
         "design": design,
         "conditions": tuple(conditions),
-        "consent": timed_consent(defaults.consent, design.n_shown),
+        "consent": timed_consent(defaults.consent, design.n_shown, defaults.trial_min),
         "instructions": defaults.instructions,
         "quiz": defaults.quiz,
         "practice": defaults.practice,

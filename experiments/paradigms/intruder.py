@@ -19,6 +19,9 @@ from experiments.paradigms.choice import ChoiceDesign, ChoiceTask
 from experiments.study import Study
 from lens_core.atlas import Track, no_track
 
+TASK = "intruder"
+"""In the data's column of that name."""
+
 
 class IntruderDesign(ChoiceDesign):
     """Which crops are shown how often.

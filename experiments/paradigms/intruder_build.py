@@ -14,12 +14,20 @@ import numpy as np
 
 from experiments.design import Condition
 from experiments.paradigms import craft_pictures as craft
+from experiments.paradigms import intruder_brought
 from experiments.paradigms.base import BuildRequest
+from experiments.paradigms.brought import brought_in
+from experiments.paradigms.brought_crops import (
+    conditions_of,
+    groups_in,
+    require_groups,
+    with_brought,
+)
 from experiments.paradigms.choice_template import ChoiceTemplate, Option
 from experiments.paradigms.craft_pictures import Item
 from experiments.paradigms.craft_texts import INTRUDER
 from experiments.paradigms.files import design_from, plan_for, write_study
-from experiments.paradigms.intruder import IntruderConfig, IntruderDesign
+from experiments.paradigms.intruder import TASK, IntruderConfig, IntruderDesign
 from experiments.paradigms.tables import (
     conditions_in,
     files_in,
@@ -37,7 +45,6 @@ from lens_core.atlas import LensError, Track, no_track
 
 LABELS = {"concept": "Concept", "subconcept": "Sub-concept"}
 USES: tuple[Phase, ...] = ("test", "catch", "practice")
-TASK = "intruder"
 
 
 def intruder_from_atlas(request: BuildRequest, track: Track = no_track) -> Study:
@@ -72,11 +79,17 @@ def intruder_from_atlas(request: BuildRequest, track: Track = no_track) -> Study
             f"quantile {design.strong_quantile}: build the atlas from more images a class, or "
             "lower strong_quantile"
         )
-    n_crops = min(design.n_crops, *(item.n_photos for item in able))
+    explained = brought_in(request)
+    groups = [g for g in groups_in(explained) if len(g.photographs) >= design.min_photographs]
+    groups = [g for g in groups if intruder_brought.strangers(g, groups, design)]
+    if request.explanations is not None:
+        require_groups(groups, LABELS, "METHOD/CLASS/CONCEPT/")
+    sizes = [item.n_photos for item in able] + [len(group.photographs) for group in groups]
+    n_crops = min(design.n_crops, *sizes)
     if n_crops < design.n_crops:
         notes.append(
             f"{n_crops} crops beside the intruder instead of {design.n_crops}: an item has crops "
-            f"of {n_crops} different held-out photographs"
+            f"of {n_crops} different photographs"
         )
         design = design.model_copy(update={"n_crops": n_crops})
     names = StimulusNames(request.seed)
@@ -90,11 +103,17 @@ def intruder_from_atlas(request: BuildRequest, track: Track = no_track) -> Study
     if "subconcept" not in levels:
         notes.append("the atlas has no sub-concepts (lens atlas build --divide), only concepts")
     conditions = [Condition(name=level, label=LABELS[level]) for level in levels]
+    conditions += [Condition(name=name, label=name) for name in conditions_of(groups)]
     templates, key = pool.templates(levels)
+    more, answers = intruder_brought.brought_trials(
+        groups, design, names, request.seed, len(templates)
+    )
+    notes += [*pool.notes, *craft.unasked([item.universe.item for item in able], templates)]
+    universe = with_brought(craft.universe_table(able, names), groups, names)
     return write_study(
-        request, IntruderConfig, design, craft.atlas_source(atlases, [*notes, *pool.notes]),
-        conditions, INTRUDER, plan_for(conditions, reference="concept"), templates, key,
-        names, craft.universe_table(able, names), track,
+        request, IntruderConfig, design, craft.atlas_source(atlases, notes, explained),
+        conditions, INTRUDER, plan_for(conditions, reference="concept"),
+        [*templates, *more], key | answers, names, universe, track,
     )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ from experiments.paradigms.ordering import Block, Placed, with_catches
 from experiments.paradigms.reservoir import Cell, Cells, SessionImages, draw_sessions, imbalance
 from experiments.schedule import generator, shuffled
 from experiments.study import Study
-from lens_core.atlas import Track, no_track
+from lens_core.atlas import LensError, Track, no_track
 
 if TYPE_CHECKING:
     from experiments.audit import Finding
@@ -131,9 +131,9 @@ class MetaPredictor(ChoiceTask):
 
     name: ClassVar[str] = "meta_predictor"
     title: ClassVar[str] = "Predict the model"
+    published_pay: ClassVar[str] = "$1.40"
     config_model = MetaPredictorConfig
     option_order = "participant"
-    takes_explanations = True
 
     def ask(self, study: Study, template: ChoiceTemplate) -> Ask:
         if template.options:
@@ -213,10 +213,23 @@ def cells_of(study: Study, condition: str) -> Cells:
 
 
 def sessions_of(study: Study, condition: str, seed: int) -> list[SessionImages]:
-    """What one participant is shown and asked, alike in all conditions."""
+    """What one participant is shown and asked, alike in all conditions.
+
+    Raises
+    ------
+    LensError
+        If ``study.toml`` asks for more than there is.
+    """
     design = meta_design(study)
     cells = cells_of(study, condition)
-    return draw_sessions(cells, design.n_training, design.tests, generator(seed, "sessions"))
+    try:
+        return draw_sessions(cells, design.n_training, design.tests, generator(seed, "sessions"))
+    except ValueError:
+        n = sum(len(part) for both in cells.values() for part in both)
+        raise LensError(
+            f"study {study.name}: {condition} has {n} photographs, too few for {design.n_sessions} "
+            f"sessions of {design.n_training} to learn from and {design.n_trials} questions in all"
+        ) from None
 
 
 def reservoir(training: Sequence[ChoiceTemplate]) -> tuple[Panel, ...]:

@@ -8,6 +8,9 @@ from __future__ import annotations
 from experiments.design import Consent, Exclusion, Instruction, QuizQuestion, Session
 from experiments.paradigms.files import Defaults
 
+TRIAL_MIN = 0.12
+"""Minutes of a trial, photographs that are only looked at included: 5 to 8 in all, as published."""
+
 
 def defaults(first: str, second: str) -> Defaults:
     """Texts, criteria and settings; the two are what the model can say."""
@@ -74,4 +77,5 @@ def defaults(first: str, second: str) -> Defaults:
             feedback=False, running_score=False, confidence_steps=0, start_delay_ms=300,
             full_screen=False,
         ),
+        trial_min=TRIAL_MIN,
     )  # fmt: skip

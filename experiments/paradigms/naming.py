@@ -80,7 +80,6 @@ class Naming(ChoiceTask):
     name: ClassVar[str] = "naming"
     title: ClassVar[str] = "Name the concept"
     config_model = NamingConfig
-    takes_explanations = True
 
     def ask(self, study: Study, template: ChoiceTemplate) -> Ask:
         design = study.config.design

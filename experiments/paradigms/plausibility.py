@@ -59,7 +59,6 @@ class Plausibility(ChoiceTask):
     name: ClassVar[str] = "plausibility"
     title: ClassVar[str] = "Which shows it better?"
     config_model = PlausibilityConfig
-    takes_explanations = True
 
     def columns_of(self, template: ChoiceTemplate, order: Sequence[str]) -> Mapping[str, Any]:
         return {"first": order[0], "second": order[1]}  # options are called by their methods

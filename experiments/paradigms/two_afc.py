@@ -52,7 +52,7 @@ class TwoAfc(Paradigm):
 
     name: ClassVar[str] = "two_afc"
     title: ClassVar[str] = "Strong or weak"
-    takes_explanations: ClassVar[bool] = True
+    published_pay: ClassVar[str] = "$2.79"
     config_model: ClassVar[type[StrongWeakConfig]] = TwoAfcConfig
     design_model: ClassVar[type[TwoAfcDesign]] = TwoAfcDesign
 

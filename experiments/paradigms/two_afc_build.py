@@ -59,7 +59,7 @@ def build_two_afc(task: TwoAfc, request: BuildRequest, track: Track = no_track) 
     design = design_from(request, task.design_model)
     atlases = request.open_atlases()
     conditions = default_conditions(atlases)
-    explained = brought_in(request)
+    explained = _shown(brought_in(request), design)
     items, notes = _items(atlases, conditions, design, explained, request.seed, track)
     possible = min(capacity(item.universe, item.sides) - 1 for item in items)
     n_references = min(design.n_references, possible)
@@ -87,6 +87,28 @@ def build_two_afc(task: TwoAfc, request: BuildRequest, track: Track = no_track) 
         request, task.config_model, design, source, conditions, defaults_for(design),
         task.plan(conditions, templates), templates, key, names, universe, track,
     )  # fmt: skip
+
+
+def _shown(explained: Brought, design: TwoAfcDesign) -> Brought:
+    """What was brought, which stands for the strong side as a visualization does.
+
+    Raises
+    ------
+    LensError
+        If the design shows none, or several methods were brought for the one picture.
+    """
+    methods = sorted({method for of_item in explained.looks.values() for method in of_item})
+    if methods and design.visualizations == "none":
+        raise LensError(
+            "--explanations stand beside the strong pictures or instead of them: say which with "
+            "--set visualizations=beside (or instead)"
+        )
+    if len(methods) > 1:
+        raise LensError(
+            f"--explanations: one picture stands for an item, and there are {len(methods)} methods "
+            f"({', '.join(methods)}): make a study of each"
+        )
+    return explained
 
 
 def _most_trials(

@@ -87,6 +87,14 @@ class StrongWeakConfig(StudyConfig):
 
     design: TwoAfcDesign = TwoAfcDesign()
 
+    @model_validator(mode="after")
+    def _one_press_says_both(self) -> StrongWeakConfig:
+        if self.session.confidence_scale != "steps":
+            raise ValueError(
+                "session.confidence_scale must be steps: each picture has a button for every step"
+            )
+        return self
+
 
 class TwoAfcConfig(StrongWeakConfig):
     """``study.toml`` of a strong/weak study."""

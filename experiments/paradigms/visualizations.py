@@ -102,8 +102,8 @@ class Visualizations(ChoiceTask):
 
     name: ClassVar[str] = "visualizations"
     title: ClassVar[str] = "What does the program favour?"
+    published_pay: ClassVar[str] = "$1.95"
     config_model = VisualizationsConfig
-    takes_explanations = True
 
     def columns_of(self, template: ChoiceTemplate, order: Sequence[str]) -> Mapping[str, Any]:
         if not template.query:  # whole photographs, nothing is hidden

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,11 @@ import pytest
 
 from experiments import audit
 from experiments.audit import audit_study
-from experiments.observers import Psychometric
+from experiments.observers import OBSERVERS, Psychometric, get_observer
 from experiments.paradigms import BuildRequest, get_paradigm
 from experiments.paradigms.base import AskedTrial
 from experiments.schedule import ScheduledTrial, draw_schedule
-from experiments.study import Study, read_rows
+from experiments.study import Study, config_toml, read_rows
 from experiments.truth import calibrated
 from lens_core.atlas import LensError
 from tests.support.atlases import make_atlas
@@ -116,7 +117,30 @@ def test_an_item_that_nobody_is_asked_about(
     assert forgotten in found[0].text
 
 
-@pytest.mark.parametrize("task", SIDED)
+@pytest.mark.parametrize("task", TASKS)
+def test_a_unit_that_was_forgotten_when_trials_were_made(
+    task: str, drafts: dict[str, Study], tmp_path: Path
+) -> None:
+    """Nothing in the trials shows it; the recorded universe does."""
+    study = spoiled(drafts[task], tmp_path)
+    forgotten = next(asked_in(study)).item
+    kept = {row["template"] for row in study.templates if row["item"] != forgotten}
+    for table in ("trials", "key"):
+        rows = [r for r in read_rows(study.root / f"{table}.parquet") if r["template"] in kept]
+        pq.write_table(pa.Table.from_pylist(rows), study.root / f"{table}.parquet")
+    study = Study.open(study.root)
+    found = [f.text for f in audit_study(study) if (f.level, f.check) == ("error", "items")]
+    assert any(
+        f"1 of the recorded universe is in no test trial, e.g. {forgotten}" in t for t in found
+    )
+    source = study.config.source
+    notes = (*source.notes, f"left out for want of different photographs: {forgotten}")
+    told = {"source": source.model_copy(update={"notes": notes})}
+    (study.root / "study.toml").write_bytes(config_toml(study.config.model_copy(update=told)))
+    assert not {f.check for f in audit_study(Study.open(study.root)) if f.level == "error"}
+
+
+@pytest.mark.parametrize("task", [*SIDED, "plausibility"])
 def test_right_answers_on_one_side(
     task: str, drafts: dict[str, Study], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,6 +246,18 @@ def test_names_of_the_right_pictures_come_first(
     assert "file names" in errors(rename(study, right))
 
 
+@pytest.mark.parametrize("task", ["meta_predictor", "visualizations"])
+def test_names_that_tell_the_condition(task: str, drafts: dict[str, Study], tmp_path: Path) -> None:
+    study = spoiled(drafts[task], tmp_path)
+    shown: dict[str, set[str]] = {condition: set() for condition in study.conditions}
+    for row in study.templates:
+        shown[row["condition"]] |= set(study.task.stimuli_of(row))
+    *others, condition = study.conditions
+    early = shown[condition].difference(*(shown[other] for other in others))
+    found = [f.text for f in audit_study(rename(study, early)) if f.level == "error"]
+    assert f"names of the pictures of {condition} come elsewhere in the alphabet" in found
+
+
 @pytest.mark.parametrize("task", ["meta_predictor", "binary_choice"])
 def test_names_of_pictures_asked_about_tell_the_answer(
     task: str, drafts: dict[str, Study], tmp_path: Path
@@ -234,6 +270,36 @@ def test_names_of_pictures_asked_about_tell_the_answer(
         if row["use"] == "test" and study.key[row["template"]] == answers[0]
     }
     assert errors(rename(study, early)) == {"file names"}
+
+
+@pytest.mark.parametrize("name", OBSERVERS)
+@pytest.mark.parametrize("task", TASKS)
+def test_everybody_goes_through_every_task_without_the_key(
+    task: str, name: str, drafts: dict[str, Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Observers are given what the pictures carry; to read the key is an error here."""
+    study = Study.open(drafts[task].root)
+    cell = study.cells[-1]
+    seen = []
+
+    class Locked(dict[str, str]):
+        def __getitem__(self, template: str) -> str:
+            raise AssertionError("the key was read")
+
+        get = __getitem__  # type: ignore[assignment]
+
+    trials = draw_schedule(study, cell, 1)
+    monkeypatch.setattr(Study, "key", Locked())
+    person = get_observer(name).recruit(0, 0)
+    for trial in trials:
+        blind = replace(trial, correct_response="", columns={})
+        asking = study.asking(trial)
+        percept = asking.percept(blind, study)
+        given = person.answer(percept)
+        seen.append((given.choice, len(percept.strengths)))
+        asking.score(trial, asking.raw_response(trial, given.choice, given.confidence))
+    assert all(0 <= choice < n for choice, n in seen)
+    assert len(seen) == len(trials)
 
 
 def test_the_same_question_twice_is_warned_of(drafts: dict[str, Study], tmp_path: Path) -> None:

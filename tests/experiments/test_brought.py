@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
 from experiments.audit import audit_study
-from experiments.cli import new
 from experiments.observers import Psychometric
 from experiments.paradigms import BuildRequest, get_paradigm
 from experiments.paradigms.choice_template import choice_pool
@@ -24,7 +22,6 @@ from experiments.study import Study
 from lens_core.atlas import Atlas, LensError
 from tests.support.atlases import make_atlas
 from tests.support.mistakes import make_mistaken
-from webapp.cli import Terminal
 
 MINE = (200, 30, 160)
 
@@ -175,11 +172,18 @@ def test_ones_own_explanation_against_the_built_in_ones(tmp_path: Path) -> None:
     assert same == {t.item for t in trials if t.phase == "test"}, "all conditions ask alike"
 
 
+def looks_by(folder: Path, atlas: Atlas, methods: Sequence[str]) -> Path:
+    """A folder with a picture of each concept by each method."""
+    for method in methods:
+        for entry in atlas.classes:
+            for concept in atlas.load_class(entry.id).info.of_dictionary("concepts"):
+                plain(folder / method / f"{entry.id:05d}" / f"{concept.id}.png")
+    return folder
+
+
 def test_own_picture_stands_for_the_strong_side(atlas: Atlas, tmp_path: Path) -> None:
-    for entry in atlas.classes:
-        for concept in atlas.load_class(entry.id).info.of_dictionary("concepts"):
-            plain(tmp_path / "mine" / "ours" / f"{entry.id:05d}" / f"{concept.id}.png")
-    study = build("two_afc", tmp_path / "s", atlas, tmp_path / "mine", visualizations="beside")
+    brought = looks_by(tmp_path / "mine", atlas, ["ours"])
+    study = build("two_afc", tmp_path / "s", atlas, brought, visualizations="beside")
     trial = next(t for t in draw_schedule(study, "concepts", 0) if t.phase == "test")
     shown = colour(study, trial.stimuli["visualization"][0])
     assert np.abs(np.subtract(shown, MINE)).max() <= 3
@@ -199,7 +203,10 @@ def test_what_cannot_be_brought_is_told(atlas: Atlas, tmp_path: Path) -> None:
         build("naming", tmp_path / "s", atlas, write_table(tmp_path, [lone]))
     with pytest.raises(LensError, match="give --atlas"):
         BuildRequest(out=tmp_path, name="n", title="n", explanations=tmp_path)
-    arguments = ["intruder", "--atlas", str(atlas.root), "--out", str(tmp_path / "o")]
-    said = CliRunner().invoke(new, [*arguments, "--explanations", name], obj=Terminal())
-    assert isinstance(said.exception, LensError)
-    assert "takes no --explanations" in str(said.exception)
+    with pytest.raises(LensError, match="visualizations=beside"):
+        build("two_afc", tmp_path / "s", atlas, looks_by(tmp_path / "one", atlas, "a"))
+    with pytest.raises(LensError, match=r"there are 2 methods \(a, b\)"):
+        build(
+            "basis_layers", tmp_path / "s", atlas, looks_by(tmp_path / "two", atlas, "ab"),
+            visualizations="beside",
+        )  # fmt: skip
