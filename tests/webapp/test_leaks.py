@@ -19,6 +19,7 @@ from tests.webapp.person import Person, knows
 from webapp import stimulus_bundles
 from webapp.models import Participant, Scheduled
 from webapp.server import Server
+from webapp.stimulus_names import StimulusNames
 
 FORBIDDEN_FIELDS = re.compile(
     r"correct_response|condition|strength|concept_id|atlas|source_image|\bitem\b|\bkey\b|template"
@@ -129,6 +130,15 @@ def test_stimuli_have_other_names_for_everybody(person: Person, app: Flask, stud
     assert person.get(url).status_code == 200
     assert other.get(url).status_code == 404
     assert app.test_client().get(url).status_code == 404
+
+
+def test_names_cannot_be_worked_out_without_the_servers_key(server: Server) -> None:
+    keys = (server.key, server.key[::-1])
+    names = [StimulusNames(key, server.database).of_trial(1, 0)("picture") for key in keys]
+    again = StimulusNames(server.key, server.database).of_trial(1, 0)("picture")
+    assert names[0] == again != names[1]
+    bundles = {StimulusNames(key, server.database).of_bundle(1, 0, 3) for key in keys}
+    assert len(bundles) == 2
 
 
 def stimulus_urls(person: Person) -> set[str]:

@@ -94,6 +94,26 @@ def test_who_withdraws_is_erased(done: Person, app: Flask, study: Study, db: Ses
     assert "5f1c" not in str(entry.detail)
 
 
+def test_what_was_erased_is_in_no_file_of_the_server(
+    done: Person, server: Server, app: Flask, study: Study, db: Session
+) -> None:
+    """A row that is only unlinked can be read in the database's file for months."""
+    if server.database.backend != "sqlite":
+        pytest.skip("PostgreSQL overwrites when it vacuums")
+    secrets = ("5f1c", "Plan 9", *db.scalars(select(Response.trial_uuid)))
+    db.rollback()
+
+    def found() -> list[str]:
+        files = [file.read_bytes() for file in server.config.directory.glob("lens.db*")]
+        return [each for each in secrets if any(each.encode() in content for content in files)]
+
+    assert found() == list(secrets)
+    withdraw(done)
+    tidy(server.database, server.config)
+    assert found() == []
+    assert Person(app.test_client(), study).arrive().status_code == 200
+
+
 def test_withdrawing_in_the_middle_ends_the_task(person: Person, db: Session) -> None:
     person.begin(LINK)
     person.answer(0)

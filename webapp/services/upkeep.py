@@ -1,5 +1,6 @@
 """What is to be done regularly: identifiers that have been kept long enough, places that nobody
-holds any more, credit that could not be given, counters that no longer count."""
+holds any more, credit that could not be given, counters that no longer count, and what is left of
+erased rows in the database's files."""
 
 from __future__ import annotations
 
@@ -58,6 +59,7 @@ def tidy(database: Database, config: ServerConfig, *, dry_run: bool = False) -> 
             )
         )
         admission.forget_arrivals(db, timedelta(minutes=config.arrivals_window_minutes))
+    database.forget_erased()
     recruiters = Recruiters(config)
     credited = sum(credit.give(database, recruiters, person_id) for person_id in owed)
     return Tidied(anonymised, timed_out, credited, len(owed) - credited)
