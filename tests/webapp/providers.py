@@ -59,7 +59,8 @@ class Signer:
         return {"keys": [{**public, "kid": self.kid, "alg": "RS256", "use": "sig"}]}
 
     def claims(self, person: str, **changes: Any) -> dict[str, Any]:
-        return {
+        """What a token says; a change to nothing leaves the claim out."""
+        found = {
             "aud": AUDIENCE,
             "exp": int(time.time()) + 600,
             "prolific": {
@@ -70,6 +71,7 @@ class Signer:
             },
             **changes,
         }
+        return {name: value for name, value in found.items() if value is not None}
 
     def token(self, person: str, **changes: Any) -> str:
         claims = self.claims(person, **changes)
@@ -84,6 +86,7 @@ class Provider:
         self.asked: list[dict[str, str]] = []
         self.keys_fetched = 0
         self.broken = False
+        self.moved = False
         self.known: set[str] = set()
         self.url = ""
 
@@ -102,6 +105,13 @@ def providers(signer: Signer) -> Iterator[Provider]:
             if parts.path == "/jwks.json":
                 provider.keys_fetched += 1
                 self._reply(json.dumps(signer.jwks()))
+                return
+            if provider.moved:
+                # As a host that was taken over might, to learn the study's secret.
+                provider.moved = False
+                self.send_response(302)
+                self.send_header("Location", f"{provider.url}/elsewhere?{parts.query}")
+                self.end_headers()
                 return
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             provider.asked.append(query)

@@ -298,16 +298,19 @@ def test_sona_is_told_by_the_server(
     assert len(provider.asked) == 1, "credit is given once"
 
 
-@pytest.mark.parametrize("fault", ["down", "unknown"])
+@pytest.mark.parametrize("fault", ["down", "unknown", "moved"])
 def test_credit_that_fails_is_tried_again(
     person: Person, server: Server, provider: Provider, fault: str
 ) -> None:
     url = f"{provider.url}/WebstudyCredit?experiment_id=12&credit_token=ab"
     set_settings(server, StudySettings(sona_url=url))
-    provider.broken = fault == "down"
+    provider.broken, provider.moved = fault == "down", fault == "moved"
+    if fault == "moved":
+        provider.known.add("4711")
     assert "Your credit could not be given" in through(person, server, "?survey_code=4711")
     with server.database.read() as db:
         (owed,) = credit.owed(db)
+    assert len(provider.asked) == (fault == "unknown"), "nobody is asked but who was named"
     provider.broken = False
     provider.known.add("4711")
     assert credit.give(server.database, server.recruiters, owed)
