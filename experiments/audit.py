@@ -173,11 +173,13 @@ def _items(study: Study, schedules: Schedules) -> list[Finding]:
         if row["use"] == "test":
             pool[row["condition"]].add(row["item"])
     seen: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    most_by_one: Counter[str] = Counter()
     for drawn in schedules.values():
         for schedule in drawn:
-            for trial in schedule:
-                if trial.phase == "test":
-                    seen[trial.condition][trial.item] += 1
+            own = Counter((t.condition, t.item) for t in schedule if t.phase == "test")
+            for (condition, item), times in own.items():
+                seen[condition][item] += times
+                most_by_one[condition] = max(most_by_one[condition], times)
     for condition in study.conditions:
         items, counts = pool[condition], seen[condition]
         unused = sorted(items - set(counts))
@@ -186,8 +188,9 @@ def _items(study: Study, schedules: Schedules) -> list[Finding]:
             findings.append(Finding("error", "items", text))
         elif counts:
             least, most = min(counts.values()), max(counts.values())
-            # Participants who see only some items get them at random, so counts may scatter.
-            if most - least > max(N_SCHEDULES, SURE * 2 * math.sqrt(most)):
+            # Participants who see only some items get them at random, so counts may scatter, the
+            # more the oftener one of them is asked about the same.
+            if most - least > max(N_SCHEDULES, SURE * 2 * math.sqrt(most * most_by_one[condition])):
                 text = f"{condition}: one is asked {most} times while another is asked {least}"
                 findings.append(Finding("error", "items", text))
         if len(items) < FEW_ITEMS:

@@ -165,7 +165,8 @@ def binary_choice(
 
     Parameters
     ----------
-    trials : test trials with ``correct`` (1 if the sub-concept was chosen) and ``item``.
+    trials : test trials with ``correct`` (1 if the sub-concept was chosen) and ``item``. Several
+        conditions (sub-concepts of several methods) have a row each.
     order, reference : not used; there is nothing to compare but the two options.
 
     Examples
@@ -178,6 +179,8 @@ def binary_choice(
     >>> found["binary_choice"]["odds"].round(6).tolist()
     [3.0]
     """
+    if group is None and trials["condition"].nunique() > 1:
+        group = "condition"
     used, groups = _used(trials, cluster, group)
     used = used.assign(condition=EVERYBODY if group is None else used[group].astype(str))
     halves = used.assign(n_options=2)

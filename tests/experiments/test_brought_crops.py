@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
+from analysis.programmes.craft import binary_choice
 from experiments.audit import audit_study
-from experiments.observers import Psychometric
+from experiments.observers import Guesser, Psychometric
 from experiments.paradigms import BuildRequest, get_paradigm
 from experiments.paradigms.choice_template import choice_pool
 from experiments.schedule import draw_schedule
@@ -137,6 +139,17 @@ def test_parts_against_wholes_of_another_method(atlas: Atlas, folder: Path, tmp_
     assert letters == {"a", "b"}
     trials = draw_schedule(study, "ace-subconcept", 0)
     assert {t.condition for t in trials} == {"ace-subconcept"}
+    rows = [
+        row
+        for cell in study.cells
+        for number in range(6)
+        for row in simulate_one(study, cell, Guesser(), number, number)[1]
+        if row["phase"] == "test"
+    ]
+    trials_table = pd.DataFrame(rows)
+    trials_table["participant"] += trials_table["condition"]
+    found = binary_choice(trials_table, cluster="participant", rng=np.random.default_rng(0))
+    assert list(found["binary_choice"]["group"]) == ["ace-subconcept", "subconcept"]
 
 
 def test_what_holds_no_concepts_is_told(atlas: Atlas, folder: Path, tmp_path: Path) -> None:

@@ -117,6 +117,21 @@ def test_command(tmp_path: Path) -> None:
     assert "--per-class" in str(wrong.exception)
 
 
+def test_some_families_are_the_same_pictures(small: Path, tmp_path: Path) -> None:
+    out = tmp_path / "two"
+    arguments = ["--out", str(out), "--per-class", "2", "--seed", "4", "--families"]
+    result = CliRunner().invoke(command, [*arguments, "Ulmaceae, Fagaceae"], obj=Terminal())
+    assert result.exit_code == 0, result.output
+    assert "6 leaves of 2 families" in result.stdout
+    every, two = contents(small), contents(out)
+    assert len(two) == 6 * 2 + 1
+    assert all(every[name] == two[name] for name in two if name != "leaves.json")
+    assert {leaf.spec.family for leaf in read_dataset(out)} == {"Ulmaceae", "Fagaceae"}
+    wrong = CliRunner().invoke(command, [*arguments, "Ulmaceae,Oak"], obj=Terminal())
+    assert isinstance(wrong.exception, LensError)
+    assert "--families: Oak; there are Araceae" in str(wrong.exception)
+
+
 @pytest.mark.slow
 def test_no_family_is_told_by_colour(tmp_path: Path) -> None:
     """A forest and a regression on colour histograms stay under 1.5 × chance."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -54,10 +54,13 @@ def write_dataset(
     seed: int = 0,
     track: Track = no_track,
     *,
+    families: Sequence[str] = FAMILIES,
     force: bool = False,
     workers: int = 2,
 ) -> list[Leaf]:
     """Write `per_class` training and `TEST_SHARE` as many held-out pictures of each family.
+
+    A family's pictures do not depend on which others are drawn.
 
     What is there already from the same settings is kept, so an interrupted run goes on where it
     stopped. The bytes do not depend on `workers` (processes; 1 draws in this one).
@@ -65,24 +68,31 @@ def write_dataset(
     Raises
     ------
     LensError
-        If `out` holds something else and `force` is not set, or a number is not positive.
+        If `out` holds something else and `force` is not set, a number is not positive, or there is
+        no such family.
     """
     if per_class < 1:
         raise LensError(f"--per-class is {per_class}: give at least 1 picture a family")
     if seed < 0:
         raise LensError(f"--seed is {seed}: give a whole number from 0 on")
+    unknown = [family for family in families if family not in FAMILIES]
+    if unknown or not families:
+        raise LensError(
+            f"--families: {', '.join(unknown) or 'none'}; there are {', '.join(FAMILIES)}"
+        )
+    chosen = [family for family in FAMILIES if family in families]
     header = {
         "format": FORMAT,
         "seed": seed,
         "per_class": per_class,
         "per_class_test": max(1, round(per_class * TEST_SHARE)),
-        "families": list(FAMILIES),
+        "families": chosen,
         "parts": list(PARTS),
         "masks": list(MASKS),
     }
     started = out / ".leaves-started.json"
     _claim(out, header, started, force)
-    leaves = _plan(per_class, seed)
+    leaves = _plan(per_class, seed, chosen)
     missing = [
         leaf
         for leaf in leaves
@@ -161,11 +171,12 @@ def _our_files(out: Path) -> Iterator[Path]:
             yield from sorted((out / "masks" / split / family).glob("[0-9]*.png"))
 
 
-def _plan(per_class: int, seed: int) -> list[Leaf]:
+def _plan(per_class: int, seed: int, families: Sequence[str]) -> list[Leaf]:
     counts = {"train": per_class, "test": max(1, round(per_class * TEST_SHARE))}
     leaves = []
     for s, split in enumerate(SPLITS):
-        for f, family in enumerate(FAMILIES):
+        for family in families:
+            f = FAMILIES.index(family)
             for i in range(1, counts[split] + 1):
                 spec = sample(family, np.random.default_rng([seed, s, f, i]))
                 stem = f"{split}/{family}/{i:04d}"
