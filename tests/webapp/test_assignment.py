@@ -90,6 +90,7 @@ def test_a_lease_that_ends_gives_the_place_back(server: Server, record: StudyRec
     first = draw(server, record, ("a", "b"))
     with server.database.write() as db:
         db.execute(update(Participant).values(lease_until=utc_now() - timedelta(seconds=1)))
+        assert filled(db, record.id, utc_now()) == {}, "also before it is written down"
     drawn = [draw(server, record, ("a", "b")) for _ in range(2)]
     assert sorted(drawn) == ["a", "b"], "the one who is gone counts no more"
     with server.database.read() as db:

@@ -60,7 +60,7 @@ def test_a_page_token_that_was_found_out_opens_nobody_elses_session(
 
 
 def test_a_newer_page_is_noticed_by_who_remembers_the_older(
-    beyond_practice: Person, server: Server, db: Session
+    beyond_practice: Person, db: Session
 ) -> None:
     person = beyond_practice
     assert person.answer(2).status_code == 200  # the next trial is known by now
@@ -69,7 +69,11 @@ def test_a_newer_page_is_noticed_by_who_remembers_the_older(
     stale = person.answer(3, page_token=old)
     assert (stale.status_code, stale.get_json()) == (409, {"error": "stale_page"})
     assert answers(db) == [0, 1, 2]
+    db.rollback()
     assert person.answer(3).status_code == 200
+    # Nor does the older page profit from what the newer one has done.
+    assert person.answer(4, page_token=old).get_json() == {"error": "stale_page"}
+    assert answers(db) == [0, 1, 2, 3]
 
 
 def test_counters_are_those_of_the_answers(
