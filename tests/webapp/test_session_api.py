@@ -13,6 +13,7 @@ from experiments.study import Study
 from tests.webapp.person import Person, key_of, knows
 from webapp.models import Event, Participant, Response, TaskSession
 from webapp.server import Server
+from webapp.services import events
 
 BOTH_DATABASES = True
 
@@ -229,6 +230,20 @@ def test_events_by_request_and_by_beacon(person: Person, app: Flask, db: Session
         "focus",
         "pagehide",
     ]
+
+
+def test_events_have_a_size_and_a_number(
+    person: Person, db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person.begin()
+    large = {"at_ms": 1, "kind": "error", "detail": {"text": "x" * events.DETAIL_BYTES}}
+    assert person.send("/events", {"events": [large]}).status_code == 422
+    many = [{"at_ms": n, "kind": "blur"} for n in range(501)]
+    assert person.send("/events", {"events": many}).status_code == 422
+    monkeypatch.setattr(events, "MOST_PER_SESSION", 3)
+    sent = [person.send("/events", {"events": many[:2]}).get_json() for _ in range(3)]
+    assert sent == [{"saved": 2}, {"saved": 1}, {"saved": 0}]
+    assert db.scalars(select(func.count(Event.id))).one() == 3
 
 
 def test_the_environment_is_kept_with_the_session(person: Person, db: Session) -> None:

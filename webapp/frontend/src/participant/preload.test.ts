@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AT_ONCE, pictureUrls, preload, TRIES } from "./preload";
+import { pictureUrls, preload, TRIES } from "./preload";
 
 const urls = Array.from({ length: 20 }, (_, i) => `/stimuli/${i}.webp`);
 const quiet = { onProgress: () => undefined, onFailure: () => undefined };
@@ -23,7 +23,7 @@ test("at most six pictures are on their way, and each is fetched once", async ()
     onProgress: (done) => progress.push(done),
   });
   assert.deepEqual(failed, []);
-  assert.equal(most, AT_ONCE);
+  assert.equal(most, 6);
   assert.deepEqual(fetched.sort(), [...urls].sort());
   assert.equal(progress.at(-1), urls.length);
 });
@@ -41,6 +41,7 @@ test("a picture that fails is tried again, and named if it never comes", async (
     onFailure: (url) => failures.push(url),
   });
   assert.deepEqual(failed, [urls[0]]);
+  assert.ok(TRIES > 2);
   assert.equal(tries.get(urls[1] as string), TRIES);
   assert.equal(failures.length, TRIES + TRIES - 1);
 });
