@@ -35,7 +35,9 @@ class Size:
     """How much of everything the demo makes; None is the command's own default."""
 
     leaves_per_class: int | None
+    families: str | None
     epochs: int | None
+    input_px: int | None
     concepts: int
     visualization_px: int
     visualization_steps: int
@@ -44,7 +46,9 @@ class Size:
 
 FULL = Size(
     leaves_per_class=None,
+    families=None,
     epochs=None,
+    input_px=None,
     concepts=10,
     visualization_px=192,
     visualization_steps=48,
@@ -52,7 +56,9 @@ FULL = Size(
 )
 QUICK = Size(
     leaves_per_class=48,
-    epochs=10,
+    families="Ulmaceae,Betulaceae,Ginkgoaceae,Fagaceae",
+    epochs=20,
+    input_px=64,
     concepts=4,
     visualization_px=64,
     visualization_steps=4,
@@ -95,12 +101,25 @@ def steps(folder: Path, size: Size, seed: int) -> tuple[Step, ...]:
     return (
         Step(
             "Drawing leaves",
-            lens("data leaves", out=leaves, per_class=size.leaves_per_class, seed=seed),
+            lens(
+                "data leaves",
+                out=leaves,
+                per_class=size.leaves_per_class,
+                families=size.families,
+                seed=seed,
+            ),
             leaves / "leaves.json",
         ),
         Step(
             "Training a classifier",
-            lens("model train", images=leaves, out=model, epochs=size.epochs, seed=seed),
+            lens(
+                "model train",
+                images=leaves,
+                out=model,
+                epochs=size.epochs,
+                px=size.input_px,
+                seed=seed,
+            ),
             model / "model.json",
         ),
         Step(

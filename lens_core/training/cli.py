@@ -23,6 +23,7 @@ from lens_core.atlas.progress import Terminal
     "--test", "held_out", type=click.Path(path_type=Path), help="Held-out images, same form."
 )
 @click.option("--epochs", type=int, help="Passes over the images [default: 24].")
+@click.option("--px", "input_px", type=int, help="Side of the network's input [default: 128].")
 @click.option(
     "--seed", default=0, show_default=True, help="Same seed, images, machine: same model."
 )
@@ -34,6 +35,7 @@ def train(
     out: Path,
     held_out: Path | None,
     epochs: int | None,
+    input_px: int | None,
     seed: int,
     force: bool,
 ) -> None:
@@ -44,9 +46,11 @@ def train(
     """
     from lens_core.training.train import TrainSettings, train_folder
 
-    settings = TrainSettings(seed=seed)
-    if epochs is not None:
-        settings = TrainSettings(seed=seed, epochs=epochs)
+    settings = TrainSettings(
+        epochs=TrainSettings.epochs if epochs is None else epochs,
+        input_px=TrainSettings.input_px if input_px is None else input_px,
+        seed=seed,
+    )
     done = train_folder(images, out, settings, terminal.track, held_out=held_out, force=force)
     if done.reused:
         terminal.note(f"{out}: trained before from the same images and settings, kept")

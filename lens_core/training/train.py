@@ -67,6 +67,8 @@ class TrainSettings:
     def __post_init__(self) -> None:
         if self.epochs < 1:
             raise LensError(f"--epochs is {self.epochs}: give at least 1")
+        if self.input_px < 32:
+            raise LensError(f"--px is {self.input_px}: give at least 32")
         if not 0 < self.held_out_share < 1:
             raise LensError(f"held_out_share is {self.held_out_share}: give a share in (0, 1)")
 

@@ -159,10 +159,15 @@ def test_normalise_takes_bytes_and_fractions() -> None:
 
 
 def test_command(stripes: Path, tmp_path: Path) -> None:
-    arguments = ["--images", str(stripes), "--out", str(tmp_path / "m"), "--epochs", "1"]
-    result = CliRunner().invoke(command, arguments, obj=Terminal())
+    arguments = ["--images", str(stripes), "--out", str(tmp_path / "m"), "--epochs", "1", "--px"]
+    result = CliRunner().invoke(command, [*arguments, "48"], obj=Terminal())
     assert result.exit_code == 0, result.output
     assert "held out" in result.stdout
+    card = json.loads((tmp_path / "m" / "model.json").read_text())
+    assert card["preprocessing"]["input_px"] == card["training"]["settings"]["input_px"] == 48
+    wrong = CliRunner().invoke(command, [*arguments, "8"], obj=Terminal())
+    assert isinstance(wrong.exception, LensError)
+    assert "--px is 8" in str(wrong.exception)
 
 
 @pytest.mark.slow
