@@ -210,3 +210,53 @@ def test_what_cannot_be_brought_is_told(atlas: Atlas, tmp_path: Path) -> None:
             "basis_layers", tmp_path / "s", atlas, looks_by(tmp_path / "two", atlas, "ab"),
             visualizations="beside",
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("task", ["visualizations", "plausibility", "naming"])
+def test_a_folder_of_pictures_does_without_a_table(task: str, atlas: Atlas, tmp_path: Path) -> None:
+    """Pictures called as the concepts, in a folder for each method."""
+    brought = looks_by(tmp_path / "mine", atlas, ["ours"])
+    design = {"kinds": "natural,optimized"} if task == "visualizations" else {}
+    study = build(task, tmp_path / "s", atlas, brought, items_per_class=2, **design)
+    assert errors(study) == []
+    assert study.config.source.explanations_sha256
+    shown = {
+        "visualizations": lambda t: t.panels[0].stimuli[0],
+        "plausibility": lambda t: next(o.stimuli[0] for o in t.options if o.name == "ours"),
+        "naming": lambda t: t.query,
+    }
+    tests = choice_pool(study).by_use[study.conditions[-1], "test"]
+    if task == "plausibility":
+        tests = tuple(t for t in tests if "ours" in {option.name for option in t.options})
+    assert len({t.item for t in tests}) == 4
+    for template in tests:
+        found = colour(study, shown[task](template))
+        assert np.abs(np.subtract(found, MINE)).max() <= 3
+
+
+def test_cards_of_ones_own(tmp_path: Path) -> None:
+    """The naming task from a table of cards, and from a folder that has it."""
+    rows = [
+        {
+            "item": f"thing{n}",
+            "crops": ";".join(plain(tmp_path / f"c{n}-{k}.png", (20 * n, 90, k)) for k in range(3)),
+            "visualization": plain(tmp_path / f"v{n}.png"),
+            "use": "practice" if n == 0 else "test",
+        }
+        for n in range(4)
+    ]
+    with (tmp_path / "trials.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    studies = [
+        get_paradigm("naming").build(
+            BuildRequest(tmp_path / name, "own", "Own", table=table, design={"stimulus_px": 32})
+        )
+        for name, table in (("a", tmp_path / "trials.csv"), ("b", tmp_path))
+    ]
+    assert errors(studies[0]) == []
+    assert studies[0].templates == studies[1].templates
+    (trial, *_) = [t for t in draw_schedule(studies[0], "all", 0) if t.phase == "test"]
+    assert len(trial.stimuli["panel-0"]) == 3
+    assert np.abs(np.subtract(colour(studies[0], trial.stimuli["query"][0]), MINE)).max() <= 3
