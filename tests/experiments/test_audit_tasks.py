@@ -302,6 +302,21 @@ def test_everybody_goes_through_every_task_without_the_key(
     assert len(seen) == len(trials)
 
 
+def test_a_condition_without_trials_and_pay_that_is_not_named(
+    drafts: dict[str, Study], tmp_path: Path
+) -> None:
+    study = spoiled(drafts["visualizations"], tmp_path)
+    notes = [f.text for f in audit_study(study) if f.check == "pay"]
+    assert len(notes) == 1
+    assert "the source paid $1.95 a person" in notes[0]
+    file = study.root / "study.toml"
+    text = file.read_text().replace('name = "optimized"', 'name = "ours"')
+    file.write_text(text.replace('reward = ""', 'reward = "2 euros"'))
+    findings = audit_study(Study.open(study.root))
+    assert "ours has no test trial" in [f.text for f in findings if f.level == "error"]
+    assert not [f for f in findings if f.check == "pay"]
+
+
 def test_the_same_question_twice_is_warned_of(drafts: dict[str, Study], tmp_path: Path) -> None:
     study = spoiled(drafts["basis_layers"], tmp_path)
     assert not [f for f in audit_study(study) if f.check == "repeated trials"]

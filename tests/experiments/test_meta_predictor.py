@@ -16,6 +16,7 @@ from experiments.observers import Psychometric
 from experiments.paradigms import BuildRequest, get_paradigm
 from experiments.paradigms.choice_template import choice_pool
 from experiments.paradigms.explanations import concept_overlay, heat_overlay
+from experiments.paradigms.meta_predictor import MetaPredictorDesign
 from experiments.schedule import draw_schedule
 from experiments.simulate import simulate_one
 from experiments.study import Study
@@ -114,6 +115,16 @@ def test_a_model_that_is_always_right_is_refused_unless_allowed(tmp_path: Path) 
     study = build(tmp_path / "s", design=allowed, atlases=(atlas.root,))
     levels = {f.check: f.level for f in study.task.audit(study)}
     assert levels["balance"] == "warning"
+
+
+def test_what_an_edited_file_cannot_ask_for_is_one_line(study: Study) -> None:
+    edited = Study.open(study.root)
+    design = edited.config.model_dump()["design"] | {"n_trials": 60}
+    edited.config = edited.config.model_copy(update={"design": MetaPredictorDesign(**design)})
+    with pytest.raises(LensError, match=r"48 photographs, too few for 3 sessions of 5 .* 60"):
+        audit_study(edited)
+    with pytest.raises(ValueError, match="must be between: explanations teach"):
+        MetaPredictorDesign(assignment="within")
 
 
 def test_a_table_brings_its_own_methods(tmp_path: Path) -> None:
