@@ -34,5 +34,9 @@ def test_reports_are_kept_and_checked(app: Flask, with_accounts: None) -> None:
     assert "Booth &lt;3&gt;" in shown
     assert "0.4 ± 1.2" in shown
     assert shown.count("Firefox 130") == 1
+    owner = Console(app.test_client())
+    owner.log_in("ona")
+    log = owner.client.get("/console/accounts").text
+    assert "onset error ms (median 0.4, sd 1.2, max 3.0, n 20)" in log
     for published in ("3.6 ms late (SD 5.1)", "23 ms too long (SD 7.9)", "Bridges et al., 2020"):
         assert published in shown, "what a measurement is to be compared with"
