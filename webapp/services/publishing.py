@@ -69,6 +69,8 @@ def publish(
 def _place(study: Study, target: Path) -> None:
     """Copy the folder unless it is there; a folder that differs is never overwritten."""
     if target.exists():
+        if target.samefile(study.root):
+            return  # opened, and so checked, just now
         present = Study.open(target, require_frozen=True)
         if present.hash != study.hash:
             raise LensError(f"{target} holds another study: move it away and publish again")
