@@ -67,7 +67,8 @@ def tidy(terminal: Terminal, directory: Path, dry_run: bool) -> None:
     """Do what is due: run it once a day.
 
     Deletes identifiers that were kept for as long as a study's settings say, gives back places of
-    people who are gone, and tries credit again that could not be given.
+    people who are gone, takes what was erased out of SQLite's files, and tries credit again that
+    could not be given.
     """
     from .server_cli import _open, _require_server
     from .services.upkeep import tidy as see_to
