@@ -123,8 +123,16 @@ def test_poor_data_get_a_clear_word(
     assert counted == dataset["rows_read"] == len(spoiled)
 
 
+@pytest.fixture
+def differences_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many studies are analysed for one number each, which nothing stands beside."""
+    monkeypatch.setattr("analysis.results.beside", lambda *arguments, **options: [])
+
+
 @pytest.mark.parametrize(("effect", "claims"), [(0.8, None), (0.0, 3)])
-def test_planted_effects_are_found_again(effect: float, claims: int | None) -> None:
+def test_planted_effects_are_found_again(
+    effect: float, claims: int | None, differences_only: None
+) -> None:
     """Twenty studies: the planted log odds lie in the interval at least 17 times (a true coverage
     of .95 fails this once in 60), and without an effect at most 3 studies claim one."""
     spread = math.hypot(0.6, 0.5)
@@ -155,7 +163,9 @@ def test_planted_effects_are_found_again(effect: float, claims: int | None) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("effect", [0.9, 0.0])
-def test_effects_planted_by_the_simulator(exported: Path, effect: float) -> None:
+def test_effects_planted_by_the_simulator(
+    exported: Path, effect: float, differences_only: None
+) -> None:
     """The same through study, observer, export columns and exclusions."""
     from experiments.observers import Psychometric
     from experiments.simulate import simulate_one
