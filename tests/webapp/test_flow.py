@@ -90,7 +90,7 @@ def test_everybody_is_somewhere(
     assert sum(found.before.values()) + sum(arm.assigned for arm in arms) == found.arrived
 
 
-def test_the_page_shows_the_flow_and_drop_out_by_condition(
+def test_the_pages_show_flow_drop_out_by_condition_and_times(
     visits: dict[str, Person], study: Study, record: StudyRecord, researcher: Console, db: Session
 ) -> None:
     found = flow(db, record, study.config, cells_of(study))
@@ -111,11 +111,7 @@ def test_the_page_shows_the_flow_and_drop_out_by_condition(
         share = 100 * sum(arm.lost.values()) / arm.assigned if arm.assigned else None
         assert shares[arm.label] == ["–" if share is None else f"{share:.0f} %"]
     assert {"50 %", "100 %"} & {each for cells in shares.values() for each in cells}
-
-
-def test_the_study_page_says_when_somebody_was_here_and_how_long_people_take(
-    visits: dict[str, Person], researcher: Console, db: Session
-) -> None:
+    # How long people take, and when somebody was here.
     done = select(Participant).where(Participant.state == "complete")
     with_times = db.scalars(done).all()
     for person, minutes in zip(with_times, (10, 21), strict=True):
