@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -18,19 +19,30 @@ from webapp.explorer.site import write_site
 T = TypeVar("T")
 
 
-@pytest.fixture(autouse=True)
-def assets(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def assets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Stand-ins, so that the tests need no built bundle."""
     folder = tmp_path_factory.mktemp("assets")
     for name in render.ASSETS:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(f"/* {name} */")
-    monkeypatch.setattr(render, "STATIC", folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(render, "STATIC", folder)
+        yield
+
+
+@pytest.fixture(scope="module")
+def written(assets: None, synthetic_atlas: Atlas, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site, for copies."""
+    out = tmp_path_factory.mktemp("written") / "site"
+    write_site(synthetic_atlas, out)
+    return out
 
 
 @pytest.fixture
-def site(synthetic_atlas: Atlas, tmp_path: Path) -> Path:
-    write_site(synthetic_atlas, tmp_path / "site")
+def site(written: Path, tmp_path: Path) -> Path:
+    """A site of one's own."""
+    shutil.copytree(written, tmp_path / "site")
     return tmp_path / "site"
 
 
