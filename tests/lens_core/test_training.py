@@ -190,7 +190,7 @@ def test_labelled_family_is_told_by_its_label(tmp_path: Path) -> None:
         for i in range(130):
             spec = sample(family, np.random.default_rng([5, f, i]))
             picture(spec).save(tmp_path / "images" / family / f"{i:03d}.png")
-    settings = TrainSettings(epochs=12, batch=16, width=10)
+    settings = TrainSettings(epochs=20, coarse_share=0, batch=16, width=10)
     done = train_folder(tmp_path / "images", tmp_path / "model", settings)
     assert done.accuracy >= 0.75
     model = LeafNet(2, width=10)
