@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from experiments.paradigms.binary_choice import LETTERS, TASK, BinaryChoiceDesign
-from experiments.paradigms.brought_crops import EVIDENCE, Group
+from experiments.paradigms.brought_crops import EVIDENCE, Drawn, Group, trials_of_groups
 from experiments.paradigms.choice_template import ChoiceTemplate, Option
 from experiments.records import Phase
-from experiments.schedule import generator, spread
 from experiments.stimuli import Cut, StimulusNames
 
 Pair = tuple[Group, Group]
@@ -46,30 +45,12 @@ def brought_trials(
     ----------
     first : number of the first trial.
     """
-    made: list[ChoiceTemplate] = []
-    key: dict[str, str] = {}
+    wholes = dict(pairs)
 
-    def add(pair: Pair, use: Phase, rng: np.random.Generator) -> None:
-        found = _draw(f"t{first + len(made):05d}", pair, use, design, names, rng)
-        if found is not None:
-            made.append(found[0])
-            key[found[0].template] = found[1]
+    def draw(name: str, part: Group, use: Phase, rng: np.random.Generator) -> Drawn | None:
+        return _draw(name, (part, wholes[part]), use, design, names, rng)
 
-    for condition in dict.fromkeys(part.condition for part, _ in pairs):
-        mine = [pair for pair in pairs if pair[0].condition == condition]
-        for pair in mine:
-            rng = generator(seed, "test", pair[0].item)
-            for _ in range(design.templates_per_item):
-                add(pair, "test", rng)
-        uses: tuple[tuple[Phase, int], ...] = (
-            ("catch", 2 * design.n_catch),
-            ("practice", design.n_practice),
-        )
-        for use, n in uses:
-            rng = generator(seed, use, condition)
-            for pair in spread(mine, n, rng):
-                add(pair, use, rng)
-    return made, key
+    return trials_of_groups(list(wholes), draw, design, seed, first)
 
 
 def _draw(
@@ -79,7 +60,7 @@ def _draw(
     design: BinaryChoiceDesign,
     names: StimulusNames,
     rng: np.random.Generator,
-) -> tuple[ChoiceTemplate, str] | None:
+) -> Drawn | None:
     """A trial; none if the photographs are too few for it."""
     part, whole = pair
     query = part.fresh(part.crops, rng)

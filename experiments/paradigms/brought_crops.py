@@ -10,14 +10,16 @@ as a photograph of its own.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from experiments.paradigms.brought import Brought
-from experiments.schedule import shuffled
+from experiments.paradigms.choice_template import ChoiceTemplate
+from experiments.records import Phase
+from experiments.schedule import generator, shuffled, spread
 from experiments.stimuli import Cut, StimulusNames
 from lens_core.atlas import LensError
 
@@ -30,6 +32,20 @@ not say it."""
 PARTS = "-subconcept"
 """What the condition of a method's parts is called after the method."""
 
+Drawn = tuple[ChoiceTemplate, str]
+"""A trial and its right answer."""
+
+
+class CropDesign(Protocol):
+    """How many trials are made of each group, and of each condition to catch and to practise."""
+
+    @property
+    def templates_per_item(self) -> int: ...
+    @property
+    def n_catch(self) -> int: ...
+    @property
+    def n_practice(self) -> int: ...
+
 
 @dataclass(frozen=True)
 class Crop:
@@ -39,7 +55,7 @@ class Crop:
     photograph: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Group:
     """A concept of a method, or a part of one, with all its crops.
 
@@ -147,6 +163,47 @@ def require_groups(groups: Sequence[Group], taken: Iterable[str], folder: str) -
         raise LensError(
             f"--explanations: {both[0]!r} is a condition already; call your method otherwise"
         )
+
+
+def trials_of_groups(
+    groups: Sequence[Group],
+    draw: Callable[[str, Group, Phase, np.random.Generator], Drawn | None],
+    design: CropDesign,
+    seed: int,
+    first: int,
+) -> tuple[list[ChoiceTemplate], dict[str, str]]:
+    """The trials about some groups, each condition with catch trials and practice; and their key.
+
+    Parameters
+    ----------
+    groups : that are asked about, those of a condition in their order.
+    draw : makes the trial of a name about a group and its right answer; none if it cannot.
+    first : number of the first trial.
+    """
+    made: list[ChoiceTemplate] = []
+    key: dict[str, str] = {}
+
+    def add(group: Group, use: Phase, rng: np.random.Generator) -> None:
+        found = draw(f"t{first + len(made):05d}", group, use, rng)
+        if found is not None:
+            made.append(found[0])
+            key[found[0].template] = found[1]
+
+    for condition in conditions_of(groups):
+        mine = [group for group in groups if group.condition == condition]
+        for group in mine:
+            rng = generator(seed, "test", group.item)
+            for _ in range(design.templates_per_item):
+                add(group, "test", rng)
+        uses: tuple[tuple[Phase, int], ...] = (
+            ("catch", 2 * design.n_catch),
+            ("practice", design.n_practice),
+        )
+        for use, n in uses:
+            rng = generator(seed, use, condition)
+            for group in spread(mine, n, rng):
+                add(group, use, rng)
+    return made, key
 
 
 def conditions_of(groups: Sequence[Group]) -> list[str]:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.paradigms.brought_crops import EVIDENCE, Crop, Group
+from experiments.paradigms.brought_crops import EVIDENCE, Crop, Drawn, Group, trials_of_groups
 from experiments.paradigms.choice_template import ChoiceTemplate, Option
 from experiments.paradigms.intruder import TASK, IntruderDesign
 from experiments.records import Phase
-from experiments.schedule import generator, shuffled, spread
+from experiments.schedule import shuffled
 from experiments.stimuli import Cut, StimulusNames
 
 
@@ -41,30 +41,11 @@ def brought_trials(
     ----------
     first : number of the first trial.
     """
-    made: list[ChoiceTemplate] = []
-    key: dict[str, str] = {}
 
-    def add(group: Group, use: Phase, rng: np.random.Generator) -> None:
-        found = _draw(f"t{first + len(made):05d}", group, groups, use, design, names, rng)
-        if found is not None:
-            made.append(found[0])
-            key[found[0].template] = found[1]
+    def draw(name: str, group: Group, use: Phase, rng: np.random.Generator) -> Drawn | None:
+        return _draw(name, group, groups, use, design, names, rng)
 
-    for condition in dict.fromkeys(group.condition for group in groups):
-        mine = [group for group in groups if group.condition == condition]
-        for group in mine:
-            rng = generator(seed, "test", group.item)
-            for _ in range(design.templates_per_item):
-                add(group, "test", rng)
-        uses: tuple[tuple[Phase, int], ...] = (
-            ("catch", 2 * design.n_catch),
-            ("practice", design.n_practice),
-        )
-        for use, n in uses:
-            rng = generator(seed, use, condition)
-            for group in spread(mine, n, rng):
-                add(group, use, rng)
-    return made, key
+    return trials_of_groups(groups, draw, design, seed, first)
 
 
 def _foreign(group: Group, other: Group) -> list[Crop]:
@@ -80,7 +61,7 @@ def _draw(
     design: IntruderDesign,
     names: StimulusNames,
     rng: np.random.Generator,
-) -> tuple[ChoiceTemplate, str] | None:
+) -> Drawn | None:
     """A trial, none if the photographs are too few for it."""
     for other in shuffled(strangers(group, groups, design), rng):
         intruder = group.fresh(_foreign(group, other), rng)
