@@ -23,7 +23,7 @@ from lens_core.atlas import Track, no_track
 
 WORDS = ("leaf blade", "midrib", "stem", "stem base")
 ASKS = {
-    "exhibit": Ask("continue", min_view_ms=200, button="I have seen it"),
+    "exhibit": Ask("continue", min_view_ms=1500, button="I have seen it"),
     "word": Ask(),
     "rating": Ask("rating", points=5, low="not at all", high="very much"),
     "text": Ask("text", words=("a leg", "a wing"), hint="one or two words"),
