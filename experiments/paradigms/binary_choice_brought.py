@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from experiments.paradigms.binary_choice import LETTERS, TASK, BinaryChoiceDesign
-from experiments.paradigms.brought_crops import EVIDENCE, Drawn, Group, trials_of_groups
+from experiments.paradigms.brought_crops import EVIDENCE, Drawn, Group
 from experiments.paradigms.choice_template import ChoiceTemplate, Option
 from experiments.records import Phase
 from experiments.stimuli import Cut, StimulusNames
@@ -32,37 +32,18 @@ def room(pair: Pair, n_crops: int) -> bool:
     )
 
 
-def brought_trials(
-    pairs: Sequence[Pair],
-    design: BinaryChoiceDesign,
-    names: StimulusNames,
-    seed: int,
-    first: int,
-) -> tuple[list[ChoiceTemplate], dict[str, str]]:
-    """The trials, each condition with catch trials and practice.
-
-    Parameters
-    ----------
-    first : number of the first trial.
-    """
-    wholes = dict(pairs)
-
-    def draw(name: str, part: Group, use: Phase, rng: np.random.Generator) -> Drawn | None:
-        return _draw(name, (part, wholes[part]), use, design, names, rng)
-
-    return trials_of_groups(list(wholes), draw, design, seed, first)
-
-
-def _draw(
+def draw_trial(
     name: str,
-    pair: Pair,
+    part: Group,
     use: Phase,
+    rng: np.random.Generator,
+    *,
+    wholes: Mapping[Group, Group],
     design: BinaryChoiceDesign,
     names: StimulusNames,
-    rng: np.random.Generator,
 ) -> Drawn | None:
-    """A trial; none if the photographs are too few for it."""
-    part, whole = pair
+    """A trial about a part and its whole; none if the photographs are too few for it."""
+    whole = wholes[part]
     query = part.fresh(part.crops, rng)
     of_part = part.draw(design.n_crops, [query.photograph], rng) or ()
     taken = [query.photograph, *(crop.photograph for crop in of_part)]

@@ -8,6 +8,7 @@ the query fits the sub-concept, in SDs, for simulated observers; default 1).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from experiments.paradigms.brought_crops import (
     conditions_of,
     groups_in,
     require_groups,
+    trials_of_groups,
     with_brought,
 )
 from experiments.paradigms.choice_template import ChoiceTemplate, Option
@@ -108,7 +110,8 @@ def choice_from_atlas(request: BuildRequest, track: Track = no_track) -> Study:
         notes.append(f"left out for want of different photographs: {left}")
     names = StimulusNames(request.seed)
     templates, key = _pool(able, design, names, request.seed)
-    more, answers = brought.brought_trials(own, design, names, request.seed, len(templates))
+    draw = partial(brought.draw_trial, wholes=dict(own), design=design, names=names)
+    more, answers = trials_of_groups(parts_brought, draw, design, request.seed, len(templates))
     notes += craft.unasked([part.universe.item for part, _ in able], templates)
     conditions = [CONDITION]
     conditions += [Condition(name=name, label=name) for name in conditions_of(parts_brought)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.paradigms.brought_crops import EVIDENCE, Crop, Drawn, Group, trials_of_groups
+from experiments.paradigms.brought_crops import EVIDENCE, Crop, Drawn, Group
 from experiments.paradigms.choice_template import ChoiceTemplate, Option
 from experiments.paradigms.intruder import TASK, IntruderDesign
 from experiments.records import Phase
@@ -28,41 +28,23 @@ def strangers(group: Group, groups: Sequence[Group], design: IntruderDesign) -> 
     ]
 
 
-def brought_trials(
-    groups: Sequence[Group],
-    design: IntruderDesign,
-    names: StimulusNames,
-    seed: int,
-    first: int,
-) -> tuple[list[ChoiceTemplate], dict[str, str]]:
-    """The trials of groups that have strangers, each condition with catch trials and practice.
-
-    Parameters
-    ----------
-    first : number of the first trial.
-    """
-
-    def draw(name: str, group: Group, use: Phase, rng: np.random.Generator) -> Drawn | None:
-        return _draw(name, group, groups, use, design, names, rng)
-
-    return trials_of_groups(groups, draw, design, seed, first)
-
-
 def _foreign(group: Group, other: Group) -> list[Crop]:
     mine = {crop.cut for crop in group.crops}
     return [crop for crop in other.crops if crop.cut not in mine]
 
 
-def _draw(
+def draw_trial(
     name: str,
     group: Group,
-    groups: Sequence[Group],
     use: Phase,
+    rng: np.random.Generator,
+    *,
+    groups: Sequence[Group],
     design: IntruderDesign,
     names: StimulusNames,
-    rng: np.random.Generator,
 ) -> Drawn | None:
-    """A trial, none if the photographs are too few for it."""
+    """A trial about a group that has strangers among all groups; none if the photographs are too
+    few for it."""
     for other in shuffled(strangers(group, groups, design), rng):
         intruder = group.fresh(_foreign(group, other), rng)
         crops = group.draw(design.n_crops, [intruder.photograph], rng)

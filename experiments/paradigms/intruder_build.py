@@ -8,6 +8,7 @@ SDs, for simulated observers; default 2).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from experiments.paradigms.brought_crops import (
     conditions_of,
     groups_in,
     require_groups,
+    trials_of_groups,
     with_brought,
 )
 from experiments.paradigms.choice_template import ChoiceTemplate, Option
@@ -105,9 +107,8 @@ def intruder_from_atlas(request: BuildRequest, track: Track = no_track) -> Study
     conditions = [Condition(name=level, label=LABELS[level]) for level in levels]
     conditions += [Condition(name=name, label=name) for name in conditions_of(groups)]
     templates, key = pool.templates(levels)
-    more, answers = intruder_brought.brought_trials(
-        groups, design, names, request.seed, len(templates)
-    )
+    draw = partial(intruder_brought.draw_trial, groups=groups, design=design, names=names)
+    more, answers = trials_of_groups(groups, draw, design, request.seed, len(templates))
     notes += [*pool.notes, *craft.unasked([item.universe.item for item in able], templates)]
     universe = with_brought(craft.universe_table(able, names), groups, names)
     return write_study(

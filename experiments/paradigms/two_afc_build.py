@@ -59,7 +59,8 @@ def build_two_afc(task: TwoAfc, request: BuildRequest, track: Track = no_track) 
     design = design_from(request, task.design_model)
     atlases = request.open_atlases()
     conditions = default_conditions(atlases)
-    explained = _shown(brought_in(request), design)
+    explained = brought_in(request)
+    _require_shown(explained, design)
     items, notes = _items(atlases, conditions, design, explained, request.seed, track)
     possible = min(capacity(item.universe, item.sides) - 1 for item in items)
     n_references = min(design.n_references, possible)
@@ -89,8 +90,8 @@ def build_two_afc(task: TwoAfc, request: BuildRequest, track: Track = no_track) 
     )  # fmt: skip
 
 
-def _shown(explained: Brought, design: TwoAfcDesign) -> Brought:
-    """What was brought, which stands for the strong side as a visualization does.
+def _require_shown(explained: Brought, design: TwoAfcDesign) -> None:
+    """Refuse pictures of the strong side that would not be shown as a visualization is.
 
     Raises
     ------
@@ -108,7 +109,6 @@ def _shown(explained: Brought, design: TwoAfcDesign) -> Brought:
             f"--explanations: one picture stands for an item, and there are {len(methods)} methods "
             f"({', '.join(methods)}): make a study of each"
         )
-    return explained
 
 
 def _most_trials(
