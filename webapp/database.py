@@ -22,13 +22,13 @@ from sqlalchemy.exc import (
     DisconnectionError,
     NoSuchModuleError,
     OperationalError,
-    TimeoutError,
 )
+from sqlalchemy.exc import TimeoutError as NoneFree
 from sqlalchemy.orm import Session, sessionmaker
 
 from lens_core.atlas import LensError
 
-OUT_OF_ORDER = (OperationalError, TimeoutError, psycopg.OperationalError, sqlite3.OperationalError)
+OUT_OF_ORDER = (OperationalError, NoneFree, psycopg.OperationalError, sqlite3.OperationalError)
 """What is raised when a database cannot do it now: stopped, restarted, full, locked for long."""
 BUSY_TIMEOUT_MS = 20_000
 PATIENCE_MS = 1_000
@@ -40,6 +40,12 @@ CONNECTIONS_A_THREAD = 2
 IDLE_S = 2.0
 _WRITES = "lens_writes"
 _IDLE_SINCE = "lens_idle_since"
+
+
+def first_line(error: Exception) -> str:
+    """What a database said of a failure, without the statement and what it was given."""
+    said = str(getattr(error, "orig", None) or error).strip()
+    return said.splitlines()[0] if said else type(error).__name__
 
 
 class Taken(Exception):

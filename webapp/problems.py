@@ -8,7 +8,7 @@ from werkzeug.exceptions import HTTPException, SecurityError
 
 from lens_core.atlas import LensError
 
-from .database import OUT_OF_ORDER
+from .database import OUT_OF_ORDER, first_line
 
 ADVICE = {
     404: ("Nothing is here", "The address may have been mistyped. Check the link that you got."),
@@ -29,7 +29,7 @@ def register_problems(app: Flask) -> None:
         return _page(503)
 
     def out_of_order(error: Exception) -> tuple[str, int]:
-        app.logger.error("the database cannot be asked: %s", first_line(error))
+        log_out_of_order(error)
         return _page(503)
 
     for kind in OUT_OF_ORDER:
@@ -55,10 +55,9 @@ def register_problems(app: Flask) -> None:
         return _page(error.code)
 
 
-def first_line(error: Exception) -> str:
-    """What a database said of a failure, without the statement and what it was given."""
-    said = str(getattr(error, "orig", None) or error).strip()
-    return said.splitlines()[0] if said else type(error).__name__
+def log_out_of_order(error: Exception) -> None:
+    """One line for whoever looks after the server."""
+    current_app.logger.error("the database cannot be asked: %s", first_line(error))
 
 
 def _page(code: int, title: str = "", advice: str = "") -> tuple[str, int]:

@@ -25,7 +25,7 @@ def _open(directory: Path) -> tuple[ServerConfig, Database]:
     from lens_core.atlas.files import disk_errors
 
     from .config import read_config
-    from .database import Database
+    from .database import Database, first_line
     from .migrations import migrate
 
     config = read_config(directory)
@@ -35,9 +35,9 @@ def _open(directory: Path) -> tuple[ServerConfig, Database]:
     try:
         migrate(database)
     except OperationalError as error:
-        reason = str(error.orig).strip().splitlines()[0]
         raise LensError(
-            f"cannot open the server's database ({reason}): check DATABASE_URL and {directory}"
+            f"cannot open the server's database ({first_line(error)}): check DATABASE_URL and "
+            f"{directory}"
         ) from error
     return config, database
 
@@ -80,9 +80,8 @@ def serve(
         terminal.note(short)
     database.dispose()
     with disk_errors(config.atlases_dir):
-        config.atlases_dir.mkdir(
-            exist_ok=True
-        )  # to copy atlases into, also where `cp` would make it
+        # What is copied to a folder that is not there becomes that folder.
+        config.atlases_dir.mkdir(exist_ok=True)
     for line in Library(shelf=config.atlases_dir, sidecars=config.sidecars_dir).ignored():
         terminal.note(line)
     if not config.trusted_hosts and host in ("127.0.0.1", "localhost", "::1"):

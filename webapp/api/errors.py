@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app, jsonify, url_for
+from flask import Blueprint, Response, jsonify, url_for
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from webapp.database import OUT_OF_ORDER
-from webapp.problems import first_line
+from webapp.problems import log_out_of_order
 from webapp.services.errors import Conflict, Missing, Refused, Unusable
 
 from .forgery import Forged
@@ -62,7 +62,7 @@ def register_errors(api: Blueprint) -> None:
         return fail(400, "bad_request")
 
     def out_of_order(error: Exception) -> tuple[Response, int]:
-        current_app.logger.error("the database cannot be asked: %s", first_line(error))
+        log_out_of_order(error)
         return fail(503, "database")
 
     for kind in OUT_OF_ORDER:
